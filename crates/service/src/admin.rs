@@ -1,0 +1,86 @@
+//! The admin listener: `/live`, `/ready`, `/metrics` and `/status`, apart from
+//! the service's own port so that load on one never hides the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{StatusCode, header};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+use crate::Context;
+
+/// Scrapers, probes and a board: more at once is a mistake somewhere.
+const MAX_CONNECTIONS: usize = 256;
+/// A connection lives this long at the most.
+const CONNECTION_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Answers until the process ends: the operator wants to see a drain, too.
+pub(crate) async fn serve(listener: TcpListener, context: Arc<Context>) {
+    let router = Router::new()
+        .route("/live", get(|| async { "live\n" }))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/status", get(status))
+        .with_state(context);
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                warn!(%error, "admin listener cannot accept");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let Ok(permit) = permits.clone().try_acquire_owned() else {
+            continue;
+        };
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(async move {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(Duration::from_secs(10))
+                .serve_connection(TokioIo::new(stream), service);
+            if let Ok(Err(error)) = timeout(CONNECTION_DEADLINE, connection).await {
+                debug!(%error, "admin connection ended");
+            }
+            drop(permit);
+        });
+    }
+}
+
+async fn ready(State(context): State<Arc<Context>>) -> Response {
+    match context.readiness.check() {
+        Ok(()) => "ready\n".into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    }
+}
+
+async fn metrics(State(context): State<Arc<Context>>) -> Response {
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, &context.metrics) {
+        Ok(()) => (
+            [(
+                header::CONTENT_TYPE,
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            )],
+            text,
+        )
+            .into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn status(State(context): State<Arc<Context>>) -> Response {
+    axum::Json(context.status_json()).into_response()
+}

@@ -1,0 +1,147 @@
+//! The life of a service binary, from its arguments to its exit code.
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{CommandFactory, FromArgMatches};
+use tokio::runtime::{Builder, Runtime};
+use tracing::{error, info, warn};
+
+use crate::{Args, Config, Context, RunError, Shutdown, StartError, admin, bind_tcp, listening, load, probe};
+
+/// One of Radiodeck's services.
+pub trait Service: Sized + Send + 'static {
+    /// Name of the binary, such as `radiodeck-lb`.
+    const NAME: &'static str;
+    /// Prefix of environment overrides, such as `RADIODECK_LB`.
+    const ENV_PREFIX: &'static str;
+    /// What the service is, for `--help`: a sentence, then how to run it alone.
+    const ABOUT: &'static str;
+    /// Its configuration.
+    type Config: Config;
+
+    /// Threads of the main runtime; `None` is one a core. A service that runs
+    /// worker threads of its own needs few here.
+    const RUNTIME_THREADS: Option<usize> = None;
+
+    /// Binds every listener and prepares the rest. Nothing is served yet. What
+    /// must come up before the service can serve holds a latch of
+    /// `context.readiness`.
+    ///
+    /// # Errors
+    /// Whatever keeps the service from starting.
+    fn build(config: Self::Config, context: &mut Context) -> impl Future<Output = Result<Self, StartError>> + Send;
+
+    /// Serves until the shutdown begins, then drains within its deadline.
+    ///
+    /// # Errors
+    /// Only what ends the service before it was told to end.
+    fn run(self, shutdown: Shutdown) -> impl Future<Output = Result<(), RunError>> + Send;
+}
+
+/// Runs `S` as this process: its `main.rs` has nothing else to do.
+#[must_use]
+pub fn main<S: Service>() -> ExitCode {
+    let command = Args::command()
+        .name(S::NAME)
+        .about(S::ABOUT)
+        .version(env!("CARGO_PKG_VERSION"));
+    let args = match Args::from_arg_matches(&command.get_matches()) {
+        Ok(args) => args,
+        Err(error) => error.exit(),
+    };
+    let config = match read_config::<S>(&args) {
+        Ok(config) => config,
+        Err(error) => return fail::<S>(&error),
+    };
+    if args.check {
+        eprintln!("{}: configuration is valid", S::NAME);
+        return ExitCode::SUCCESS;
+    }
+    let settings = config.service().clone();
+    if args.probe {
+        return match probe::ready(settings.admin_listen) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(reason) => {
+                eprintln!("{}: {reason}", S::NAME);
+                ExitCode::FAILURE
+            }
+        };
+    }
+    crate::init_tracing(args.log_format.unwrap_or(settings.log_format), &settings.log_filter);
+    let runtime = match runtime::<S>() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail::<S>(&error),
+    };
+    let code = runtime.block_on(live::<S>(config));
+    // Tasks that outlived the drain are cut here and not waited for.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    code
+}
+
+fn read_config<S: Service>(args: &Args) -> Result<S::Config, StartError> {
+    let config: S::Config = load(args.config.as_deref(), S::ENV_PREFIX, std::env::vars())?;
+    config.service().check()?;
+    config.check()?;
+    Ok(config)
+}
+
+fn runtime<S: Service>() -> Result<Runtime, StartError> {
+    let mut builder = Builder::new_multi_thread();
+    if let Some(threads) = S::RUNTIME_THREADS {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build().map_err(|source| StartError::System {
+        what: "cannot start the runtime",
+        source,
+    })
+}
+
+async fn live<S: Service>(config: S::Config) -> ExitCode {
+    let settings = config.service().clone();
+    let shutdown = Shutdown::new(settings.drain_deadline());
+    let mut context = Context::new(S::NAME);
+    let start = async {
+        shutdown.on_signals(context.readiness.clone())?;
+        let admin = bind_tcp(settings.admin_listen, false, "service.admin_listen")?;
+        if let Ok(addr) = admin.local_addr() {
+            listening("admin", addr);
+        }
+        let service = S::build(config, &mut context).await?;
+        Ok::<_, StartError>((service, admin))
+    };
+    let (service, admin) = match start.await {
+        Ok(parts) => parts,
+        Err(error) => return fail::<S>(&error),
+    };
+    tokio::spawn(admin::serve(admin, context.freeze()));
+
+    let running = service.run(shutdown.clone());
+    // The service keeps its deadline itself; this is the net below it.
+    let overdue = async {
+        shutdown.begun().await;
+        tokio::time::sleep(shutdown.deadline() + Duration::from_secs(2)).await;
+    };
+    tokio::select! {
+        ended = running => match ended {
+            Ok(()) => {
+                info!("stopped");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                error!(%error, "failed");
+                ExitCode::FAILURE
+            }
+        },
+        () = overdue => {
+            warn!("drain deadline passed: what was still in flight is cut");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn fail<S: Service>(error: &StartError) -> ExitCode {
+    eprintln!("{}: {error}", S::NAME);
+    ExitCode::FAILURE
+}
