@@ -1,0 +1,18 @@
+//! Pure verdicts about other machines: no I/O and no clock of its own. What was
+//! observed and what time it is are passed in, transitions come out.
+//!
+//! - [`Health`] turns a stream of probe results into up and down, by rise and
+//!   fall thresholds, and answers only when the verdict changes.
+//! - [`Outlier`] turns failures of live traffic into ejections that grow longer
+//!   each time.
+//! - [`may_eject`] keeps ejections from emptying a pool.
+//!
+//! Never here: sockets, tasks, logging.
+
+mod outlier;
+mod share;
+mod thresholds;
+
+pub use outlier::{Outlier, OutlierRules};
+pub use share::may_eject;
+pub use thresholds::{Health, Standing, Thresholds, Transition};

@@ -1,0 +1,69 @@
+//! What a client may do and how long it may take.
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use service::ConfigError;
+
+use super::within;
+
+/// Limits and deadlines towards clients.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientConfig {
+    /// Connections at once, over all workers. Above it none is accepted and some
+    /// that are idle are closed.
+    pub max_connections: usize,
+    /// A request's head, all of it, bytes. Above: 431.
+    pub max_head_bytes: usize,
+    /// A request's target, bytes. Above: 414.
+    pub max_target_bytes: usize,
+    /// From a head's first byte to its last, milliseconds. Above: 408.
+    pub head_ms: u64,
+    /// Between requests on a kept connection, milliseconds.
+    pub idle_ms: u64,
+    /// Between two pieces of a request's body, milliseconds. Above: 408.
+    pub body_ms: u64,
+    /// For a client to take any more of its answer, milliseconds. Above: cut.
+    pub send_ms: u64,
+    /// Proxies in front of the balancer whose X-Forwarded-* and X-Request-Id
+    /// are believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            max_connections: 20_000,
+            max_head_bytes: 32 * 1024,
+            max_target_bytes: 16 * 1024,
+            head_ms: 10_000,
+            idle_ms: 60_000,
+            body_ms: 15_000,
+            send_ms: 30_000,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+impl ClientConfig {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        within("client.max_connections", self.max_connections as u64, 1, 10_000_000)?;
+        within("client.max_head_bytes", self.max_head_bytes as u64, 1024, 256 * 1024)?;
+        within("client.max_target_bytes", self.max_target_bytes as u64, 64, 65_000)?;
+        if self.max_target_bytes >= self.max_head_bytes {
+            return Err(ConfigError::value(
+                "client.max_target_bytes",
+                format!("must be less than client.max_head_bytes ({})", self.max_head_bytes),
+            ));
+        }
+        for (key, value) in [
+            ("client.head_ms", self.head_ms),
+            ("client.idle_ms", self.idle_ms),
+            ("client.body_ms", self.body_ms),
+            ("client.send_ms", self.send_ms),
+        ] {
+            within(key, value, 100, 3_600_000)?;
+        }
+        Ok(())
+    }
+}

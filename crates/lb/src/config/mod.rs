@@ -1,0 +1,102 @@
+//! The balancer's configuration, a file a concern. config/lb.toml explains
+//! every key to an operator; the comments here say what the code relies on.
+
+mod client;
+mod pool;
+mod retry;
+mod route;
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::Deserialize;
+use service::{ConfigError, ServiceSettings};
+
+pub use client::ClientConfig;
+pub use pool::{CheckConfig, EjectionConfig, PoolConfig, ServerSource, UpstreamConfig};
+pub use retry::RetryConfig;
+pub use route::{ErrorForm, RouteConfig};
+
+/// Everything the balancer can be told.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The part all services share.
+    pub service: ServiceSettings,
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// Threads that serve, each with its own listener and its own connections
+    /// to servers. 0: one a core. At most 256.
+    pub workers: usize,
+    /// After SIGTERM, how long new connections are still accepted so that name
+    /// servers and probes notice, milliseconds. Shorter than the drain deadline.
+    pub drain_notice_ms: u64,
+    /// Limits and deadlines towards clients.
+    pub client: ClientConfig,
+    /// Retries of requests that failed on one server.
+    pub retry: RetryConfig,
+    /// Groups of equal servers.
+    pub pools: Vec<PoolConfig>,
+    /// Which host goes where.
+    pub routes: Vec<RouteConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            service: ServiceSettings::default(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            workers: 0,
+            drain_notice_ms: 500,
+            client: ClientConfig::default(),
+            retry: RetryConfig::default(),
+            pools: vec![PoolConfig::default()],
+            routes: route::defaults(),
+        }
+    }
+}
+
+impl Config {
+    /// The number of workers, with 0 resolved to the number of cores.
+    #[must_use]
+    pub fn worker_count(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            workers => workers,
+        }
+    }
+}
+
+impl service::Config for Config {
+    fn service(&self) -> &ServiceSettings {
+        &self.service
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        within("workers", self.workers as u64, 0, 256)?;
+        within("drain_notice_ms", self.drain_notice_ms, 0, 600_000)?;
+        if self.drain_notice_ms > self.service.drain_deadline_ms {
+            return Err(ConfigError::value(
+                "drain_notice_ms",
+                format!(
+                    "{} is longer than service.drain_deadline_ms ({}), which counts from the same moment",
+                    self.drain_notice_ms, self.service.drain_deadline_ms
+                ),
+            ));
+        }
+        self.client.check()?;
+        self.retry.check()?;
+        pool::check(&self.pools)?;
+        route::check(&self.routes, &self.pools)
+    }
+}
+
+/// Refuses a number outside its range, naming the key.
+fn within(key: impl Into<String>, value: u64, low: u64, high: u64) -> Result<(), ConfigError> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::value(
+        key,
+        format!("{value} is out of range: {low} to {high} is allowed"),
+    ))
+}

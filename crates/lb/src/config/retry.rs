@@ -1,0 +1,42 @@
+//! How often and how much is retried.
+
+use serde::Deserialize;
+use service::ConfigError;
+
+use super::within;
+
+/// Retries of requests that failed on one server.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryConfig {
+    /// Servers that one request may be tried on, the first included.
+    pub attempts: u32,
+    /// Retries of requests that a server may have seen, as a share of all
+    /// requests of the last ten seconds, percent.
+    pub budget_percent: u32,
+    /// Such retries that are always allowed, a second.
+    pub budget_min_per_second: u32,
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            budget_percent: 20,
+            budget_min_per_second: 10,
+        }
+    }
+}
+
+impl RetryConfig {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        within("retry.attempts", self.attempts.into(), 1, 8)?;
+        within("retry.budget_percent", self.budget_percent.into(), 0, 100)?;
+        within(
+            "retry.budget_min_per_second",
+            self.budget_min_per_second.into(),
+            0,
+            100_000,
+        )
+    }
+}

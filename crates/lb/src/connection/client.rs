@@ -1,0 +1,191 @@
+//! What is known of one client while it is connected, shared by all that work
+//! for it: the socket, the request's body, the answer's body and the sweep.
+
+use std::cell::Cell;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+use http::HeaderValue;
+
+use super::End;
+use crate::config::ClientConfig;
+use crate::problem::Problem;
+use crate::request::framing::Refused;
+use crate::watch::{Alarm, NEVER, Side, Watched};
+use crate::worker::Worker;
+
+/// Where a connection is in the course of its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Between requests.
+    Idle,
+    /// The beginning of a head is here.
+    Head,
+    /// A request is being answered.
+    Busy,
+}
+
+/// A connected client.
+pub(crate) struct Client {
+    /// Its deadlines: reading for what it sends, writing for what it takes.
+    pub(crate) watch: Watched,
+    /// Its address as a header's value.
+    pub(crate) address: HeaderValue,
+    /// It is a proxy whose word is taken.
+    pub(crate) trusted: bool,
+    worker: Rc<Worker>,
+    phase: Cell<Phase>,
+    refused: Cell<Option<Refused>>,
+    ended: Cell<bool>,
+    cut_off: Cell<bool>,
+}
+
+impl Client {
+    pub(crate) fn new(worker: &Rc<Worker>, peer: SocketAddr) -> Self {
+        let config = &worker.shared.config.client;
+        let watch = worker.clients.enter(None);
+        let now_ms = worker.clock.now_ms();
+        // Whoever connects has something to say at once.
+        watch.set_due(Side::Read, now_ms + config.head_ms);
+        watch.set_idle_since(now_ms);
+        // An IPv4 client on an IPv6 socket is still an IPv4 client.
+        let ip = peer.ip().to_canonical();
+        Self {
+            watch,
+            address: address_value(ip),
+            trusted: config.trusted_proxies.iter().any(|network| network.contains(&ip)),
+            worker: worker.clone(),
+            phase: Cell::new(Phase::Idle),
+            refused: Cell::new(None),
+            ended: Cell::new(false),
+            cut_off: Cell::new(false),
+        }
+    }
+
+    fn config(&self) -> &ClientConfig {
+        &self.worker.shared.config.client
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.worker.clock.now_ms()
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Bytes have come.
+    pub(super) fn received(&self) {
+        if self.phase.get() == Phase::Idle {
+            self.phase.set(Phase::Head);
+            self.watch.set_idle_since(NEVER);
+            self.watch.set_due(Side::Read, self.now_ms() + self.config().head_ms);
+        }
+    }
+
+    /// A head is complete.
+    pub(crate) fn request_begins(&self) {
+        self.phase.set(Phase::Busy);
+        self.watch.set_idle_since(NEVER);
+        self.watch.set_due(Side::Read, NEVER);
+    }
+
+    /// The answer is on its way out.
+    pub(crate) fn answer_ends(&self) {
+        self.phase.set(Phase::Idle);
+        let now_ms = self.now_ms();
+        self.watch.set_idle_since(now_ms);
+        self.watch.set_due(Side::Read, now_ms + self.config().idle_ms);
+    }
+
+    /// More of the request's body is waited for.
+    pub(crate) fn body_awaited(&self) {
+        if self.watch.due(Side::Read) == NEVER {
+            self.watch.set_due(Side::Read, self.now_ms() + self.config().body_ms);
+        }
+    }
+
+    /// Some of the request's body has come.
+    pub(crate) fn body_moved(&self) {
+        if self.phase.get() == Phase::Busy {
+            self.watch.set_due(Side::Read, NEVER);
+        }
+    }
+
+    /// Why no more of the request's body will come, if so.
+    pub(crate) fn body_problem(&self) -> Option<Problem> {
+        if let Some(refused) = self.refused.get() {
+            return Some(refused.problem);
+        }
+        let late = self.watch.alarm() == Some(Alarm::Due) && self.watch.due(Side::Read) <= self.now_ms();
+        late.then_some(Problem::BodyTooSlow)
+    }
+
+    /// The socket takes no more for now.
+    pub(super) fn write_blocked(&self) {
+        if !self.is_writing() {
+            self.watch.set_due(Side::Write, self.now_ms() + self.config().send_ms);
+        }
+    }
+
+    /// The socket has taken something.
+    pub(super) fn write_moved(&self) {
+        self.watch.set_due(Side::Write, NEVER);
+    }
+
+    /// Whether something waits to be taken.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.watch.due(Side::Write) != NEVER
+    }
+
+    /// What an alarm, if there is one, means for the connection. An alarm that
+    /// has been overtaken by events is taken back.
+    pub(super) fn rung(&self) -> Option<End> {
+        let late = |side| self.watch.due(side) <= self.now_ms();
+        match (self.watch.alarm()?, self.phase.get()) {
+            (Alarm::Due, _) if late(Side::Write) => Some(End::Stalled),
+            (Alarm::Due, Phase::Idle) if late(Side::Read) => Some(End::Idle),
+            (Alarm::Due, Phase::Head) if late(Side::Read) => Some(End::Answer(Problem::HeadTooSlow)),
+            // The body's reader has seen it, or is about to, and answers.
+            (Alarm::Due, Phase::Busy) if late(Side::Read) => None,
+            (Alarm::Evict, Phase::Idle) => Some(End::Idle),
+            (Alarm::Due | Alarm::Evict | Alarm::ServerLost, _) => {
+                self.watch.clear_alarm();
+                None
+            }
+            // Rung between the last look and this one; seen at the next.
+            (Alarm::Drain, _) => None,
+        }
+    }
+
+    pub(super) fn refuse(&self, refused: Refused) {
+        self.refused.set(Some(refused));
+    }
+
+    /// What the scanner found, if anything.
+    pub(crate) fn refused(&self) -> Option<Refused> {
+        self.refused.get()
+    }
+
+    pub(super) fn set_ended(&self) {
+        self.ended.set(true);
+    }
+
+    /// Whether the client has closed its side.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.get()
+    }
+
+    /// An answer could not be finished.
+    pub(crate) fn cut_off(&self) {
+        self.cut_off.set(true);
+    }
+
+    pub(super) fn was_cut_off(&self) -> bool {
+        self.cut_off.get()
+    }
+}
+
+fn address_value(ip: IpAddr) -> HeaderValue {
+    HeaderValue::from_str(&ip.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+}

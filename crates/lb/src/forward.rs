@@ -1,0 +1,150 @@
+//! Sends a request to a server and, if that fails, to another.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use http::Response;
+use tracing::debug;
+
+use crate::outgoing::Outgoing;
+use crate::pool::server::InFlight;
+use crate::pool::view::{Link, PoolView};
+use crate::problem::Problem;
+use crate::request::body::Source;
+use crate::upstream::body::AnswerBody;
+use crate::upstream::connect;
+use crate::upstream::exchange::{self, Lost};
+use crate::watch::{GiveUp, Side};
+use crate::worker::Worker;
+
+/// The answer of a server of the pool with this index, its body still to come.
+pub(crate) async fn forward(
+    worker: &Rc<Worker>,
+    pool: usize,
+    mut outgoing: Outgoing,
+) -> Result<Response<AnswerBody>, Problem> {
+    let view = &worker.pools[pool];
+    let mut tried: Vec<u64> = Vec::new();
+    let mut last = Problem::NoServer;
+    worker.budget.deposit();
+    while (tried.len() as u32) < worker.shared.config.retry.attempts {
+        let Some(link) = view.pick(&tried) else { break };
+        if let Some(server) = tried.last() {
+            debug!(from = server, to = link.server.id, reason = %last, "trying another server");
+        }
+        match on_server(worker, view, &link, &mut outgoing).await {
+            Ok(response) => return Ok(response),
+            Err(lost) => {
+                last = lost.problem;
+                if lost.problem.blames_server() {
+                    worker.server_traffic(&link, |traffic| traffic.failures.add(1));
+                    view.traffic(worker.id).failures.add(1);
+                    view.pool.failed(&link.server, lost.problem);
+                }
+                if !may_retry(worker, view, &outgoing, &lost) {
+                    break;
+                }
+                tried.push(link.server.id);
+            }
+        }
+    }
+    Err(last)
+}
+
+/// Tries one server, a second time if the first was on a kept connection that
+/// turned out to be closed: that is not the server's fault.
+async fn on_server(
+    worker: &Rc<Worker>,
+    view: &PoolView,
+    link: &Rc<Link>,
+    outgoing: &mut Outgoing,
+) -> Result<Response<AnswerBody>, Lost> {
+    match attempt(worker, view, link, outgoing, false).await {
+        Err(lost) if lost.reused && !link.server.is_dead() => {
+            link.idle.clear();
+            if !may_retry(worker, view, outgoing, &lost) {
+                return Err(lost);
+            }
+            attempt(worker, view, link, outgoing, true).await
+        }
+        result => result,
+    }
+}
+
+async fn attempt(
+    worker: &Rc<Worker>,
+    view: &PoolView,
+    link: &Rc<Link>,
+    outgoing: &mut Outgoing,
+    fresh: bool,
+) -> Result<Response<AnswerBody>, Lost> {
+    let config = &view.pool.config.upstream;
+    let began = Instant::now();
+    let in_flight = InFlight::begin(&link.server);
+    let kept = if fresh {
+        None
+    } else {
+        link.idle.pop(worker.clock.now_ms(), outgoing.only_once())
+    };
+    let upstream = match kept {
+        Some(upstream) => upstream,
+        None => {
+            let upstream = connect(worker, link, config).await.map_err(|problem| Lost {
+                problem,
+                unwritten: true,
+                reused: false,
+            })?;
+            worker.server_traffic(link, |traffic| traffic.connects.add(1));
+            view.traffic(worker.id).connects.add(1);
+            upstream
+        }
+    };
+    let watch = &upstream.watch;
+    watch.set_due(Side::Read, worker.clock.now_ms() + config.first_byte_ms);
+    // A server that is tried although probes find nobody there is waited for.
+    if outgoing.is_repeatable() && !link.server.is_dead() {
+        watch.set_give_up(GiveUp::IfDead);
+    }
+    let request = outgoing.request(watch.handle());
+    match exchange::send(upstream, request).await {
+        Ok((response, upstream)) => {
+            if let Some(source) = outgoing.source() {
+                source.set_answered();
+            }
+            link.server.succeeded();
+            let elapsed_us = began.elapsed().as_micros() as u64;
+            worker.server_traffic(link, |traffic| traffic.answered(response.status(), elapsed_us));
+            Ok(response
+                .map(|incoming| AnswerBody::new(incoming, upstream, worker, link, config.between_bytes_ms, in_flight)))
+        }
+        Err(mut lost) => {
+            // What the client did to its own body is not the server's fault.
+            if let Some(problem) = outgoing.source().and_then(Source::failure) {
+                lost.problem = problem;
+                lost.reused = false;
+            }
+            Err(lost)
+        }
+    }
+}
+
+/// The rules of retry.rs.
+fn may_retry(worker: &Worker, view: &PoolView, outgoing: &Outgoing, lost: &Lost) -> bool {
+    if !lost.problem.blames_server() || !outgoing.is_replayable() {
+        return false;
+    }
+    let traffic = view.traffic(worker.id);
+    if lost.unwritten {
+        traffic.redispatches.add(1);
+        return true;
+    }
+    if !outgoing.is_repeatable() {
+        return false;
+    }
+    if !worker.budget.withdraw() {
+        traffic.budget_exhausted.add(1);
+        return false;
+    }
+    traffic.retries.add(1);
+    true
+}

@@ -1,0 +1,186 @@
+//! One request: who answers it, and what every answer carries.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::{Method, Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::config::ErrorForm;
+use crate::connection::client::Client;
+use crate::forward::forward;
+use crate::outgoing::Outgoing;
+use crate::problem::Problem;
+use crate::request::headers::{Sender, X_REQUEST_ID, prepare_request};
+use crate::request::{id, target};
+use crate::respond;
+use crate::route::{self, Target};
+use crate::upstream::body::{AnswerBody, CutOff};
+use crate::worker::Worker;
+
+const MAX_FORWARDS: HeaderName = HeaderName::from_static("max-forwards");
+const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
+/// The balancer's own health, on any host.
+const HEALTH_PATH: &str = "/.lb/health";
+
+/// Answers one request; never fails, whatever happens.
+pub(crate) async fn handle(
+    worker: Rc<Worker>,
+    client: Rc<Client>,
+    request: Request<Incoming>,
+) -> Result<Response<ClientBody>, Infallible> {
+    client.request_begins();
+    worker.stats().requests.add(1);
+    let mut request_id = None;
+    let mut errors = ErrorForm::Html;
+    let mut response = match answer(&worker, &client, request, &mut request_id, &mut errors).await {
+        Ok(response) => response,
+        Err(problem) => own(&worker, respond::problem(problem, errors)),
+    };
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID, request_id.unwrap_or_else(id::generate));
+    // After a drain has begun nobody shall come back on this connection.
+    if worker.shared.is_draining() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response.map(|kind| ClientBody { kind, client }))
+}
+
+async fn answer(
+    worker: &Rc<Worker>,
+    client: &Rc<Client>,
+    request: Request<Incoming>,
+    request_id: &mut Option<HeaderValue>,
+    errors: &mut ErrorForm,
+) -> Result<Response<Kind>, Problem> {
+    let (mut parts, body) = request.into_parts();
+    target::normalise(&parts.method, &mut parts.uri, &mut parts.headers)?;
+    let path = parts.uri.path();
+    if path == HEALTH_PATH && matches!(parts.method, Method::GET | Method::HEAD) {
+        return Ok(own(worker, respond::health(worker.shared.is_draining())));
+    }
+    if let Some(expectation) = parts.headers.get(EXPECT)
+        && !expectation.as_bytes().eq_ignore_ascii_case(b"100-continue")
+    {
+        return Err(Problem::ExpectationUnknown);
+    }
+
+    let host = parts.headers.get(http::header::HOST).ok_or(Problem::HostMissing)?;
+    let authority = target::authority(host)?;
+    let route = worker
+        .shared
+        .routes
+        .find(&authority.name, path)
+        .ok_or(Problem::NoRoute)?;
+    *errors = route.errors;
+    let pool = match &route.target {
+        Target::Pool(pool) => *pool,
+        Target::Redirect(to) => {
+            let told = parts.headers.get(X_FORWARDED_PROTO).filter(|_| client.trusted);
+            let scheme = if told.is_some_and(|told| told == "https") {
+                "https"
+            } else {
+                "http"
+            };
+            let location = route::location(scheme, to, &authority, &parts.uri).ok_or(Problem::TargetInvalid)?;
+            return Ok(own(worker, respond::redirect(location)));
+        }
+    };
+    if parts.method == Method::OPTIONS && is_last_stop(&mut parts.headers) {
+        return Ok(own(worker, respond::options()));
+    }
+
+    let began = Instant::now();
+    let chunked = parts.headers.contains_key(TRANSFER_ENCODING);
+    let sender = Sender {
+        address: &client.address,
+        trusted: client.trusted,
+    };
+    *request_id = Some(prepare_request(&mut parts.headers, chunked, &sender));
+    let body = (!body.is_end_stream()).then_some(body);
+    let first_byte_ms = worker.pools[pool].pool.config.upstream.first_byte_ms;
+    let outgoing = Outgoing::new(parts.method, parts.uri, parts.headers, body, client, first_byte_ms);
+    let response = forward(worker, pool, outgoing).await?;
+    let elapsed_us = began.elapsed().as_micros() as u64;
+    worker.pools[pool]
+        .traffic(worker.id)
+        .answered(response.status(), elapsed_us);
+    Ok(response.map(Kind::Answer))
+}
+
+/// RFC 9110 7.6.2: whether an OPTIONS request ends here, else one hop less.
+fn is_last_stop(headers: &mut http::HeaderMap) -> bool {
+    let Some(value) = headers.get_mut(MAX_FORWARDS) else {
+        return false;
+    };
+    let hops: Option<u32> = value.to_str().ok().and_then(|text| text.parse().ok());
+    match hops {
+        Some(0) => true,
+        Some(hops) => {
+            *value = HeaderValue::from(hops - 1);
+            false
+        }
+        None => false,
+    }
+}
+
+fn own(worker: &Worker, response: Response<Bytes>) -> Response<Kind> {
+    worker.own_answer(response.status());
+    response.map(|bytes| Kind::Own(Some(bytes).filter(|bytes| !bytes.is_empty())))
+}
+
+enum Kind {
+    Own(Option<Bytes>),
+    Answer(AnswerBody),
+}
+
+/// The body of any answer. When it is dropped the answer is over, and the
+/// client's next request may be waited for.
+pub(crate) struct ClientBody {
+    kind: Kind,
+    client: Rc<Client>,
+}
+
+impl Body for ClientBody {
+    type Data = Bytes;
+    type Error = CutOff;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+        match &mut self.kind {
+            Kind::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Answer(body) => {
+                let polled = std::task::ready!(Pin::new(body).poll_frame(cx));
+                if matches!(polled, Some(Err(_))) {
+                    self.client.cut_off();
+                }
+                Poll::Ready(polled)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Own(bytes) => bytes.is_none(),
+            Kind::Answer(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::Answer(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Drop for ClientBody {
+    fn drop(&mut self) {
+        self.client.answer_ends();
+    }
+}

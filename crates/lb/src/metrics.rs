@@ -1,0 +1,87 @@
+//! Numbers: every worker counts for itself, without locks and without sharing
+//! cache lines, and whoever reads adds them up.
+
+mod export;
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub(crate) use export::Export;
+
+/// Upper bounds of the latency histogram, milliseconds.
+pub(crate) const LATENCY_BOUNDS_MS: [u64; 12] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000, 30_000];
+
+/// A counter that one thread writes and others may read.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, amount: u64) {
+        // One writer: no read-modify-write is needed.
+        self.0.store(self.0.load(Relaxed).wrapping_add(amount), Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What one worker counts for one pool or one server.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Traffic {
+    /// Answers by class, 1xx to 5xx.
+    pub(crate) answers: [Counter; 5],
+    /// Attempts that ended without an answer.
+    pub(crate) failures: Counter,
+    /// Connections made.
+    pub(crate) connects: Counter,
+    /// Requests tried again after a server may have seen them.
+    pub(crate) retries: Counter,
+    /// Requests sent elsewhere that no server had seen.
+    pub(crate) redispatches: Counter,
+    /// Retries that the budget did not allow.
+    pub(crate) budget_exhausted: Counter,
+    /// Time to the answer's head, by bucket; the last one is above all bounds.
+    pub(crate) latency: [Counter; LATENCY_BOUNDS_MS.len() + 1],
+    /// Sum of these times.
+    pub(crate) latency_us: Counter,
+}
+
+impl Traffic {
+    /// One row a worker.
+    pub(crate) fn rows(workers: usize) -> Box<[Self]> {
+        (0..workers).map(|_| Self::default()).collect()
+    }
+
+    /// Counts an answer that came after `elapsed_us`.
+    pub(crate) fn answered(&self, status: http::StatusCode, elapsed_us: u64) {
+        let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
+        self.answers[class].add(1);
+        let bucket = LATENCY_BOUNDS_MS.iter().position(|bound| elapsed_us <= bound * 1000);
+        self.latency[bucket.unwrap_or(LATENCY_BOUNDS_MS.len())].add(1);
+        self.latency_us.add(elapsed_us);
+    }
+}
+
+/// Adds up one counter over all workers' rows.
+pub(crate) fn sum<Row>(rows: &[Row], counter: impl Fn(&Row) -> &Counter) -> u64 {
+    rows.iter().map(|row| counter(row).get()).sum()
+}
+
+/// What one worker counts for itself.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct WorkerStats {
+    /// Connections accepted.
+    pub(crate) accepted: Counter,
+    /// Connections open now.
+    pub(crate) open: AtomicU64,
+    /// Requests begun.
+    pub(crate) requests: Counter,
+    /// Answers the balancer gave itself, by class.
+    pub(crate) own_answers: [Counter; 5],
+    /// Connections ended because a deadline passed.
+    pub(crate) timeouts: Counter,
+    /// Requests refused for their framing before they were parsed.
+    pub(crate) refused: Counter,
+}

@@ -1,0 +1,91 @@
+//! A request as it is sent on, in a form that can be sent more than once.
+
+use std::rc::Rc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use hyper::body::Incoming;
+
+use crate::connection::client::Client;
+use crate::request::body::{RequestBody, Source};
+use crate::retry::is_idempotent;
+use crate::watch::Watch;
+
+/// What goes to a server.
+pub(crate) struct Outgoing {
+    method: Method,
+    uri: Uri,
+    /// The map hyper has parsed into, for the first attempt.
+    headers: Option<HeaderMap>,
+    /// The same as a list, from which later attempts are made: cheaper to have
+    /// ready than a second map, and hardly ever needed.
+    saved: Vec<(HeaderName, HeaderValue)>,
+    body: Option<Rc<Source>>,
+}
+
+impl Outgoing {
+    pub(crate) fn new(
+        method: Method,
+        uri: Uri,
+        headers: HeaderMap,
+        body: Option<Incoming>,
+        client: &Rc<Client>,
+        first_byte_ms: u64,
+    ) -> Self {
+        let saved = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        Self {
+            method,
+            uri,
+            headers: Some(headers),
+            saved,
+            body: body.map(|incoming| Source::new(incoming, client.clone(), first_byte_ms)),
+        }
+    }
+
+    /// Whether a server that may have seen it can be followed by another.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        is_idempotent(&self.method) && self.is_replayable()
+    }
+
+    /// Whether it can be sent from its beginning.
+    pub(crate) fn is_replayable(&self) -> bool {
+        self.body.as_ref().is_none_or(|source| source.is_replayable())
+    }
+
+    /// Whether doing it twice must be ruled out.
+    pub(crate) fn only_once(&self) -> bool {
+        !is_idempotent(&self.method)
+    }
+
+    /// The client's body, if there is one.
+    pub(crate) fn source(&self) -> Option<&Source> {
+        self.body.as_deref()
+    }
+
+    /// The request for one attempt; `watch` is the deadline of that attempt.
+    pub(crate) fn request(&mut self, watch: Rc<Watch>) -> Request<RequestBody> {
+        let body = match &self.body {
+            None => RequestBody::Empty,
+            Some(source) => RequestBody::Stream {
+                source: source.clone(),
+                server: watch,
+                replayed: 0,
+            },
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        let headers = request.headers_mut();
+        match self.headers.take() {
+            Some(map) => *headers = map,
+            None => {
+                for (name, value) in &self.saved {
+                    headers.append(name.clone(), value.clone());
+                }
+            }
+        }
+        request
+    }
+}

@@ -1,0 +1,193 @@
+//! A pool as all threads see it: its servers, which of them are in rotation, and
+//! a version that tells workers when their own copy is out of date.
+
+pub(crate) mod discovery;
+pub(crate) mod server;
+pub(crate) mod view;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use health::{Transition, may_eject};
+use tracing::{info, warn};
+
+use crate::config::PoolConfig;
+use crate::metrics::Traffic;
+use crate::problem::Problem;
+use server::{Outcome, Server};
+
+/// A group of equal servers.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    /// Its settings.
+    pub(crate) config: PoolConfig,
+    /// Numbers, a row a worker. Kept apart from the servers' so that they do
+    /// not shrink when a server leaves.
+    pub(crate) traffic: Box<[Traffic]>,
+    /// Ejections so far.
+    pub(crate) ejections: AtomicU64,
+    /// Whose turn it is, over all workers: round robin that is round.
+    pub(crate) turn: AtomicUsize,
+    epoch: Instant,
+    version: AtomicU64,
+    members: Mutex<Vec<Arc<Server>>>,
+    next_id: AtomicU64,
+}
+
+impl Pool {
+    /// A pool without servers yet.
+    pub(crate) fn new(config: PoolConfig, workers: usize) -> Self {
+        Self {
+            config,
+            traffic: Traffic::rows(workers),
+            ejections: AtomicU64::new(0),
+            turn: AtomicUsize::new(0),
+            epoch: Instant::now(),
+            version: AtomicU64::new(1),
+            members: Mutex::default(),
+            next_id: AtomicU64::new(1),
+        }
+    }
+
+    /// Changes whenever the rotation may have.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    fn changed(&self) {
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// All servers, those that leave included, ordered by address.
+    pub(crate) fn members(&self) -> Vec<Arc<Server>> {
+        self.with_members(|members| members.clone())
+    }
+
+    fn with_members<T>(&self, f: impl FnOnce(&mut Vec<Arc<Server>>) -> T) -> T {
+        f(&mut self.members.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// Makes the pool consist of `addresses`. Answers the servers that are new,
+    /// which somebody must start to check. Those that are gone get no new
+    /// requests and stay until their last answer is out.
+    pub(crate) fn set_addresses(&self, addresses: &[SocketAddr]) -> Vec<Arc<Server>> {
+        let pool = self.config.name.as_str();
+        let mut added = Vec::new();
+        let mut changed = false;
+        self.with_members(|members| {
+            for server in members.iter() {
+                let wanted = addresses.contains(&server.address);
+                if server.set_leaving(!wanted) {
+                    changed = true;
+                    if wanted {
+                        info!(pool, server = %server.address, "server came back before it was drained");
+                    } else {
+                        info!(pool, server = %server.address, in_flight = server.in_flight(), "server left: draining");
+                    }
+                }
+            }
+            for address in addresses {
+                if !members.iter().any(|server| server.address == *address) {
+                    let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+                    let server = Arc::new(Server::new(id, *address, &self.config, self.traffic.len()));
+                    info!(pool, server = %address, "server found");
+                    members.push(server.clone());
+                    added.push(server);
+                    changed = true;
+                }
+            }
+            members.sort_by_key(|server| server.address);
+        });
+        if changed {
+            self.changed();
+        }
+        added
+    }
+
+    /// Time has passed: ends ejections that are over and forgets servers that
+    /// left and owe nothing any more.
+    pub(crate) fn tick(&self) {
+        let now = self.now();
+        let mut changed = false;
+        self.with_members(|members| {
+            for server in members.iter() {
+                if server.outlier(|outlier| outlier.tick(now)) {
+                    server.set_ejected(false);
+                    info!(pool = self.config.name, server = %server.address, "server readmitted on trial");
+                    changed = true;
+                }
+            }
+            members.retain(|server| {
+                let gone = server.is_leaving() && server.in_flight() == 0;
+                if gone {
+                    server.set_gone();
+                    changed = true;
+                    info!(pool = self.config.name, server = %server.address, "server drained and forgotten");
+                }
+                !gone
+            });
+        });
+        if changed {
+            self.changed();
+        }
+    }
+
+    /// A probe of `server` ended.
+    pub(crate) fn checked(&self, server: &Server, outcome: Outcome) {
+        let pool = self.config.name.as_str();
+        let transition = server.record_check(outcome.clone());
+        // Probes saw it go and come back: what live traffic said is history.
+        let returned = server.is_ejected() && server.has_returned(self.config.check.rise);
+        if returned {
+            let now = self.now();
+            server.outlier(|outlier| outlier.readmit(now));
+            server.set_ejected(false);
+            info!(pool, server = %server.address, "server returned: readmitted");
+        }
+        match transition {
+            Some(Transition::CameUp) => info!(pool, server = %server.address, "server is up"),
+            Some(Transition::WentDown) => {
+                warn!(pool, server = %server.address, reason = %outcome, "server is down");
+            }
+            None if returned => {}
+            None => return,
+        }
+        self.changed();
+        if self.members().iter().all(|server| !server.is_in_rotation()) {
+            warn!(pool, "no server is healthy: requests go to all of them");
+        }
+    }
+
+    /// A request to `server` failed by its fault.
+    pub(crate) fn failed(&self, server: &Server, problem: Problem) {
+        let now = self.now();
+        server.set_suspected();
+        if matches!(problem, Problem::ConnectFailed | Problem::ConnectTimeout) {
+            server.set_absent();
+        }
+        let ejected = self.with_members(|members| {
+            let ejected = members.iter().filter(|server| server.is_ejected()).count();
+            let total = members.iter().filter(|server| !server.is_leaving()).count();
+            let room = may_eject(ejected, total, self.config.ejection.max_percent);
+            server.outlier(|outlier| outlier.failed(now, room))
+        });
+        // Whatever comes of it, a probe shall look now and not in a second.
+        server.recheck.notify_one();
+        if let Some(until) = ejected {
+            server.set_ejected(true);
+            self.ejections.fetch_add(1, Ordering::Relaxed);
+            let for_ms = until.saturating_sub(now).as_millis() as u64;
+            warn!(pool = self.config.name, server = %server.address, for_ms, reason = %problem, "server ejected");
+            self.changed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

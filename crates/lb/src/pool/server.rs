@@ -1,0 +1,241 @@
+//! One server: what is known of it, readable by every worker without a lock.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use health::{Health, Outlier, Standing, Transition};
+use tokio::sync::Notify;
+
+use crate::config::PoolConfig;
+use crate::metrics::Traffic;
+
+const UNKNOWN: u8 = 0;
+const UP: u8 = 1;
+const DOWN: u8 = 2;
+
+/// A server of a pool.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// Unique in its pool, never used again.
+    pub(crate) id: u64,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Numbers, a row a worker.
+    pub(crate) traffic: Box<[Traffic]>,
+    /// Asks for a probe ahead of its time.
+    pub(crate) recheck: Notify,
+    /// The probes' verdict.
+    standing: AtomicU8,
+    /// Probes say that nobody is there, as opposed to somebody who says no.
+    dead: AtomicBool,
+    /// Live traffic's verdict.
+    ejected: AtomicBool,
+    /// While ejected, it was seen to be gone altogether: its return can be seen,
+    /// too, and ends the ejection.
+    absent: AtomicBool,
+    /// A request failed and none has gone well since.
+    suspected: AtomicBool,
+    /// No longer named by discovery.
+    leaving: AtomicBool,
+    /// Forgotten by its pool; probes end.
+    gone: AtomicBool,
+    in_flight: AtomicUsize,
+    checks: Mutex<Checks>,
+    outlier: Mutex<Outlier>,
+}
+
+#[derive(Debug)]
+struct Checks {
+    health: Health,
+    /// Passed probes in a row.
+    passed: u32,
+    last: Option<(Instant, Outcome)>,
+}
+
+/// How a probe ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The server is well.
+    Passed,
+    /// It answered, and not with 2xx: it is there and does not want traffic.
+    Refused(u16),
+    /// Nobody answered, or not in HTTP.
+    Unreachable(String),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed => formatter.write_str("ok"),
+            Self::Refused(status) => write!(formatter, "the health path answered {status}"),
+            Self::Unreachable(reason) => formatter.write_str(reason),
+        }
+    }
+}
+
+impl Server {
+    pub(crate) fn new(id: u64, address: SocketAddr, config: &PoolConfig, workers: usize) -> Self {
+        Self {
+            id,
+            address,
+            traffic: Traffic::rows(workers),
+            recheck: Notify::new(),
+            standing: AtomicU8::new(UNKNOWN),
+            dead: AtomicBool::new(false),
+            ejected: AtomicBool::new(false),
+            absent: AtomicBool::new(false),
+            suspected: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+            in_flight: AtomicUsize::new(0),
+            checks: Mutex::new(Checks {
+                health: Health::new(config.check.thresholds()),
+                passed: 0,
+                last: None,
+            }),
+            outlier: Mutex::new(Outlier::new(config.ejection.rules())),
+        }
+    }
+
+    /// The probes' verdict.
+    pub(crate) fn standing(&self) -> Standing {
+        match self.standing.load(Ordering::Relaxed) {
+            UP => Standing::Up,
+            DOWN => Standing::Down,
+            _ => Standing::Unknown,
+        }
+    }
+
+    /// Whether it takes its turn.
+    pub(crate) fn is_in_rotation(&self) -> bool {
+        self.standing() == Standing::Up && !self.is_ejected() && !self.is_leaving()
+    }
+
+    /// Whether requests that wait for its answer wait in vain.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_ejected(&self) -> bool {
+        self.ejected.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_suspected(&self) -> bool {
+        self.suspected.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    /// Requests that it owes an answer to.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_ejected(&self, ejected: bool) {
+        self.ejected.store(ejected, Ordering::Relaxed);
+        if !ejected {
+            self.absent.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Nobody was there; only probes from now on can tell that it is back.
+    pub(super) fn set_absent(&self) {
+        let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        checks.passed = 0;
+        self.absent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was gone and has passed `rise` probes since.
+    pub(super) fn has_returned(&self, rise: u32) -> bool {
+        let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        self.absent.load(Ordering::Relaxed) && checks.passed >= rise
+    }
+
+    pub(super) fn set_suspected(&self) {
+        self.suspected.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_gone(&self) {
+        self.gone.store(true, Ordering::Relaxed);
+        self.recheck.notify_one();
+    }
+
+    /// Answers whether this is a change.
+    pub(super) fn set_leaving(&self, leaving: bool) -> bool {
+        self.leaving.swap(leaving, Ordering::Relaxed) != leaving
+    }
+
+    /// A request went well. Costs one load unless one has failed before.
+    pub(crate) fn succeeded(&self) {
+        if self.is_suspected() {
+            self.suspected.store(false, Ordering::Relaxed);
+            self.outlier(Outlier::succeeded);
+        }
+    }
+
+    pub(super) fn record_check(&self, outcome: Outcome) -> Option<Transition> {
+        let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        let transition = checks.health.record(outcome == Outcome::Passed);
+        checks.passed = if outcome == Outcome::Passed {
+            checks.passed.saturating_add(1)
+        } else {
+            0
+        };
+        if matches!(outcome, Outcome::Unreachable(_)) {
+            self.absent.store(true, Ordering::Relaxed);
+        }
+        let standing = checks.health.standing();
+        let dead = standing == Standing::Down && matches!(outcome, Outcome::Unreachable(_));
+        checks.last = Some((Instant::now(), outcome));
+        self.dead.store(dead, Ordering::Relaxed);
+        let code = match standing {
+            Standing::Unknown => UNKNOWN,
+            Standing::Up => UP,
+            Standing::Down => DOWN,
+        };
+        self.standing.store(code, Ordering::Relaxed);
+        transition
+    }
+
+    /// Whether the last probe spoke against the verdict.
+    pub(crate) fn is_wavering(&self) -> bool {
+        let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        checks.health.is_wavering()
+    }
+
+    /// When the last probe ended and how.
+    pub(crate) fn last_check(&self) -> Option<(Instant, Outcome)> {
+        let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        checks.last.clone()
+    }
+
+    pub(super) fn outlier<T>(&self, f: impl FnOnce(&mut Outlier) -> T) -> T {
+        f(&mut self.outlier.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Counts a request as in flight until it is dropped.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<Server>);
+
+impl InFlight {
+    pub(crate) fn begin(server: &Arc<Server>) -> Self {
+        server.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(server.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,119 @@
+//! Everything that can keep a request from being answered by a server, each
+//! with whose fault it is. respond.rs turns them into answers.
+
+use thiserror::Error;
+
+/// Why the balancer answers by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum Problem {
+    // The client's fault; trying again does not help.
+    #[error("the Host header is missing")]
+    HostMissing,
+    #[error("there is more than one Host header")]
+    HostRepeated,
+    #[error("the host is not valid")]
+    HostInvalid,
+    #[error("the request's target is not valid")]
+    TargetInvalid,
+    #[error("Content-Length and Transfer-Encoding exclude each other")]
+    LengthAmbiguous,
+    #[error("the Content-Length is not valid")]
+    LengthInvalid,
+    #[error("the Transfer-Encoding is not valid")]
+    TransferEncodingInvalid,
+    #[error("only the transfer coding `chunked` is known here")]
+    TransferCodingUnknown,
+    #[error("the request's body is not framed as its head says")]
+    BodyMalformed,
+    #[error("the request's head took too long")]
+    HeadTooSlow,
+    #[error("the request's body took too long")]
+    BodyTooSlow,
+    #[error("the request's target is too long")]
+    TargetTooLong,
+    #[error("the request's head is too large")]
+    HeadTooLarge,
+    #[error("only the expectation 100-continue is known here")]
+    ExpectationUnknown,
+    #[error("this version of HTTP is not spoken here")]
+    VersionUnknown,
+    #[error("the method is not allowed")]
+    MethodRefused,
+    #[error("tunnels are not offered")]
+    ConnectRefused,
+    #[error("nothing is served under this name or path")]
+    NoRoute,
+    // The servers' fault, or the network's behind the balancer.
+    #[error("no server is known")]
+    NoServer,
+    #[error("the server cannot be reached")]
+    ConnectFailed,
+    #[error("the server does not accept the connection in time")]
+    ConnectTimeout,
+    #[error("the server ended the connection before it answered")]
+    ConnectionLost,
+    #[error("the server did not answer in time")]
+    FirstByteTimeout,
+    #[error("the server was declared dead while it owed an answer")]
+    ServerLost,
+    #[error("the server's answer is not valid HTTP")]
+    AnswerMalformed,
+}
+
+impl Problem {
+    /// Whether the server is to blame, so that the failure counts against it.
+    pub(crate) fn blames_server(self) -> bool {
+        use Problem as P;
+        match self {
+            P::ConnectFailed
+            | P::ConnectTimeout
+            | P::ConnectionLost
+            | P::FirstByteTimeout
+            | P::ServerLost
+            | P::AnswerMalformed => true,
+            P::HostMissing
+            | P::HostRepeated
+            | P::HostInvalid
+            | P::TargetInvalid
+            | P::LengthAmbiguous
+            | P::LengthInvalid
+            | P::TransferEncodingInvalid
+            | P::TransferCodingUnknown
+            | P::BodyMalformed
+            | P::HeadTooSlow
+            | P::BodyTooSlow
+            | P::TargetTooLong
+            | P::HeadTooLarge
+            | P::ExpectationUnknown
+            | P::VersionUnknown
+            | P::MethodRefused
+            | P::ConnectRefused
+            | P::NoRoute
+            | P::NoServer => false,
+        }
+    }
+
+    /// Whether the connection cannot be used any more, because it is not known
+    /// where the next request would begin.
+    pub(crate) fn ends_connection(self) -> bool {
+        use Problem as P;
+        matches!(
+            self,
+            P::LengthAmbiguous
+                | P::LengthInvalid
+                | P::TransferEncodingInvalid
+                | P::TransferCodingUnknown
+                | P::BodyMalformed
+                | P::HeadTooSlow
+                | P::BodyTooSlow
+                | P::TargetTooLong
+                | P::HeadTooLarge
+                | P::VersionUnknown
+                | P::HostMissing
+                | P::HostRepeated
+                | P::HostInvalid
+                | P::TargetInvalid
+                | P::ConnectRefused
+        )
+    }
+}

@@ -1,0 +1,179 @@
+//! A request's body on its way to a server: streamed, never collected. The
+//! first 64 KB are remembered, so that a small body can be sent again to
+//! another server if the first one never got it.
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::connection::client::Client;
+use crate::problem::Problem;
+use crate::watch::{NEVER, Side, Watch};
+
+/// As much of a body is remembered.
+const REPLAY_BYTES: usize = 64 * 1024;
+
+/// What the client sends, whichever server it goes to.
+pub(crate) struct Source {
+    incoming: RefCell<Incoming>,
+    client: Rc<Client>,
+    kept: RefCell<Vec<Bytes>>,
+    kept_bytes: Cell<usize>,
+    /// More has passed than is remembered.
+    overflowed: Cell<bool>,
+    ended: Cell<bool>,
+    /// Why the client's body cannot be had.
+    failed: Cell<Option<Problem>>,
+    /// The server has answered: its deadline is not the body's any more.
+    answered: Cell<bool>,
+    /// How long the server has after each piece, milliseconds.
+    first_byte_ms: u64,
+}
+
+impl Source {
+    pub(crate) fn new(incoming: Incoming, client: Rc<Client>, first_byte_ms: u64) -> Rc<Self> {
+        Rc::new(Self {
+            incoming: RefCell::new(incoming),
+            client,
+            kept: RefCell::default(),
+            kept_bytes: Cell::new(0),
+            overflowed: Cell::new(false),
+            ended: Cell::new(false),
+            failed: Cell::new(None),
+            answered: Cell::new(false),
+            first_byte_ms,
+        })
+    }
+
+    /// Whether the body can be sent once more from its beginning.
+    pub(crate) fn is_replayable(&self) -> bool {
+        !self.overflowed.get() && self.failed.get().is_none()
+    }
+
+    /// Why the client's body could not be had, if so.
+    pub(crate) fn failure(&self) -> Option<Problem> {
+        self.failed.get()
+    }
+
+    pub(crate) fn set_answered(&self) {
+        self.answered.set(true);
+    }
+
+    fn keep(&self, chunk: &Bytes) {
+        let total = self.kept_bytes.get() + chunk.len();
+        if self.overflowed.get() || total > REPLAY_BYTES {
+            self.overflowed.set(true);
+            self.kept.borrow_mut().clear();
+        } else {
+            self.kept_bytes.set(total);
+            self.kept.borrow_mut().push(chunk.clone());
+        }
+    }
+
+    fn poll_next(&self, cx: &mut Context<'_>, server: &Watch) -> Poll<Option<Result<Frame<Bytes>, Problem>>> {
+        let polled = Pin::new(&mut *self.incoming.borrow_mut()).poll_frame(cx);
+        let now_ms = self.client.now_ms();
+        let result = match polled {
+            Poll::Pending => match self.client.body_problem() {
+                Some(problem) => Err(problem),
+                None => {
+                    self.client.body_awaited();
+                    if !self.answered.get() {
+                        // The client is slow, not the server.
+                        server.set_due(Side::Read, NEVER);
+                    }
+                    return Poll::Pending;
+                }
+            },
+            Poll::Ready(Some(Ok(frame))) => {
+                match frame.data_ref() {
+                    Some(chunk) => self.keep(chunk),
+                    // Trailers are not remembered.
+                    None => self.overflowed.set(true),
+                }
+                Ok(Some(frame))
+            }
+            Poll::Ready(None) => {
+                self.ended.set(true);
+                Ok(None)
+            }
+            Poll::Ready(Some(Err(_))) => Err(self.client.body_problem().unwrap_or(Problem::BodyMalformed)),
+        };
+        self.client.body_moved();
+        if !self.answered.get() {
+            server.set_due(Side::Read, now_ms + self.first_byte_ms);
+        }
+        match result {
+            Ok(frame) => Poll::Ready(frame.map(Ok)),
+            Err(problem) => {
+                self.failed.set(Some(problem));
+                Poll::Ready(Some(Err(problem)))
+            }
+        }
+    }
+}
+
+/// A body for one attempt.
+pub(crate) enum RequestBody {
+    /// Nothing.
+    Empty,
+    /// The client's, from the beginning.
+    Stream {
+        /// Where it comes from.
+        source: Rc<Source>,
+        /// The deadline of the server it goes to.
+        server: Rc<Watch>,
+        /// Remembered pieces that were sent already.
+        replayed: usize,
+    },
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Problem;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Problem>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Stream {
+                source,
+                server,
+                replayed,
+            } => {
+                if let Some(chunk) = source.kept.borrow().get(*replayed) {
+                    *replayed += 1;
+                    return Poll::Ready(Some(Ok(Frame::data(chunk.clone()))));
+                }
+                if source.ended.get() {
+                    return Poll::Ready(None);
+                }
+                let polled = source.poll_next(cx, server);
+                *replayed = source.kept.borrow().len();
+                polled
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Stream { source, replayed, .. } => {
+                *replayed >= source.kept.borrow().len()
+                    && (source.ended.get() || source.incoming.borrow().is_end_stream())
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            // The length is in the head; hyper goes by that.
+            Self::Stream { .. } => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Makes connections. Waiting for one ends at the deadline, or as soon as the
+//! server is known to be out: with a machine gone from the network, the first
+//! requests to find out spare all others the wait.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::client::conn::http1::Builder;
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+use tracing::debug;
+
+use super::Upstream;
+use super::io::ServerIo;
+use crate::config::UpstreamConfig;
+use crate::pool::view::Link;
+use crate::problem::Problem;
+use crate::watch::{Alarm, GiveUp, Side};
+use crate::worker::Worker;
+
+/// Largest read from a server at once, bytes: large answers take few calls.
+const MAX_BUFFER_BYTES: usize = 256 * 1024;
+
+/// A new connection to the server of `link`.
+pub(crate) async fn connect(worker: &Worker, link: &Link, config: &UpstreamConfig) -> Result<Box<Upstream>, Problem> {
+    let server = &link.server;
+    let watch = worker.attempts.enter(Some(server.clone()));
+    watch.set_due(Side::Read, worker.clock.now_ms() + config.connect_ms);
+    // A server that is tried although it is out (nobody else is left) is waited
+    // for.
+    if !server.is_dead() && !server.is_ejected() {
+        watch.set_give_up(GiveUp::IfOut);
+    }
+    let stream = {
+        let mut connecting = pin!(TcpStream::connect(server.address));
+        poll_fn(|cx| {
+            watch.listen(cx);
+            if let Poll::Ready(result) = connecting.as_mut().poll(cx) {
+                return Poll::Ready(result.map_err(|error| {
+                    debug!(server = %server.address, %error, "cannot connect");
+                    Problem::ConnectFailed
+                }));
+            }
+            match watch.alarm() {
+                Some(Alarm::Due) => Poll::Ready(Err(Problem::ConnectTimeout)),
+                Some(_) => Poll::Ready(Err(Problem::ServerLost)),
+                None => Poll::Pending,
+            }
+        })
+        .await?
+    };
+    watch.reset();
+    tune(&stream, config);
+
+    let written_bytes = Rc::new(Cell::new(0));
+    let io = TokioIo::new(ServerIo::new(stream, written_bytes.clone()));
+    let (sender, connection) = Builder::new()
+        .max_buf_size(MAX_BUFFER_BYTES.max(config.max_head_bytes))
+        .max_header_size(config.max_head_bytes)
+        .handshake(io)
+        .await
+        .map_err(|_| Problem::ConnectFailed)?;
+    Ok(Box::new(Upstream {
+        sender,
+        connection: Some(connection),
+        watch,
+        written_bytes,
+        reused: false,
+    }))
+}
+
+/// Socket options. One that cannot be had costs speed, not correctness.
+fn tune(stream: &TcpStream, config: &UpstreamConfig) {
+    let nodelay = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let unacknowledged =
+        SockRef::from(stream).set_tcp_user_timeout(Some(Duration::from_millis(config.unacknowledged_ms)));
+    #[cfg(not(target_os = "linux"))]
+    let unacknowledged = {
+        let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_millis(config.unacknowledged_ms));
+        SockRef::from(stream).set_tcp_keepalive(&keepalive)
+    };
+    if let Err(error) = nodelay.and(unacknowledged) {
+        debug!(%error, "socket options not set");
+    }
+}

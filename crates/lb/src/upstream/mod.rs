@@ -1,0 +1,67 @@
+//! Connections to servers. Each belongs to one worker and is driven by the task
+//! of the request that uses it: no task of its own, no wake-up across tasks.
+
+mod answer;
+pub(crate) mod body;
+mod connect;
+pub(crate) mod exchange;
+pub(crate) mod idle;
+mod io;
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use hyper::client::conn::http1::{Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+
+pub(crate) use connect::connect;
+
+use self::io::ServerIo;
+use crate::request::body::RequestBody;
+use crate::watch::Watched;
+
+/// A connection to a server.
+pub(crate) struct Upstream {
+    sender: SendRequest<RequestBody>,
+    /// `None` once it has ended.
+    connection: Option<Connection<TokioIo<ServerIo>, RequestBody>>,
+    /// Deadlines of the request that uses it.
+    pub(crate) watch: Watched,
+    written_bytes: Rc<Cell<u64>>,
+    /// It has answered before, so the server may have hung up in the meantime
+    /// without any fault.
+    pub(crate) reused: bool,
+}
+
+impl Upstream {
+    /// Lets the connection read and write. Ready when it has ended.
+    pub(crate) fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(connection) = &mut self.connection else {
+            return Poll::Ready(());
+        };
+        // An error has been told to whoever waits for the answer.
+        let _told = std::task::ready!(Pin::new(connection).poll(cx));
+        // Dropping it hands back a request that it has not begun with.
+        self.connection = None;
+        Poll::Ready(())
+    }
+
+    /// Whether the last answer has been read and the last request written to
+    /// the end, so that another may follow. Never true for a connection whose
+    /// request body was not finished (CVE-2025-4366).
+    pub(crate) fn is_free(&mut self) -> bool {
+        if self.sender.is_ready() {
+            return true;
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        self.poll_drive(&mut cx).is_pending() && self.sender.is_ready()
+    }
+
+    /// Whether the server has hung up on an idle connection.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.poll_drive(&mut cx).is_ready()
+    }
+}

@@ -1,0 +1,295 @@
+//! Deadlines without timers. A proxied request has half a dozen deadlines and
+//! nearly all of them are met; arming a timer for each would cost more than the
+//! rest of the bookkeeping. So everything that can be late has a [`Watch`], and
+//! each worker sweeps over its watches a few times a second.
+//!
+//! The same sweep sees that a server has died and calls back the requests that
+//! wait for it: a machine that vanishes sends no reset.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Instant;
+
+use crate::pool::server::Server;
+
+/// No deadline.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// A worker's clock, milliseconds. It moves only between sweeps, and never by
+/// much at once: after a pause of the whole process (a suspended machine, a
+/// debugger) nobody is late for what they could not have done meanwhile.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    now_ms: Cell<u64>,
+    last: Cell<Instant>,
+}
+
+/// Longest step of the clock.
+const MAX_STEP_MS: u64 = 500;
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Self {
+            now_ms: Cell::new(1),
+            last: Cell::new(Instant::now()),
+        }
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.now_ms.get()
+    }
+
+    /// Moves on; called by the sweep only.
+    pub(crate) fn step(&self) {
+        let now = Instant::now();
+        let elapsed = now.duration_since(self.last.get()).as_millis() as u64;
+        if elapsed > 0 {
+            self.last.set(now);
+            self.now_ms.set(self.now_ms.get() + elapsed.min(MAX_STEP_MS));
+        }
+    }
+}
+
+/// Why a watch rings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alarm {
+    /// A deadline has passed.
+    Due,
+    /// The server is not going to answer.
+    ServerLost,
+    /// The balancer wants to end.
+    Drain,
+    /// The connection is idle and its place is needed.
+    Evict,
+}
+
+/// When waiting for a server is given up before the deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GiveUp {
+    /// Not at all: the request must not be sent twice.
+    Never,
+    /// When probes find nobody there.
+    IfDead,
+    /// When it is out of rotation for whatever it did: nothing was sent yet.
+    IfOut,
+}
+
+/// Something that can be late.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    slot: Cell<usize>,
+    /// When reading is late, and when writing is.
+    due_ms: [Cell<u64>; 2],
+    /// Since when it is idle and may be given up for another, or [`NEVER`].
+    idle_since_ms: Cell<u64>,
+    server: Option<Arc<Server>>,
+    give_up: Cell<GiveUp>,
+    alarm: Cell<Option<Alarm>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// Which deadline of a watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Read = 0,
+    Write = 1,
+}
+
+impl Watch {
+    /// Remembers whom to wake.
+    pub(crate) fn listen(&self, cx: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        match &mut *waker {
+            Some(known) if known.will_wake(cx.waker()) => {}
+            other => *other = Some(cx.waker().clone()),
+        }
+    }
+
+    pub(crate) fn set_due(&self, side: Side, at_ms: u64) {
+        self.due_ms[side as usize].set(at_ms);
+    }
+
+    pub(crate) fn due(&self, side: Side) -> u64 {
+        self.due_ms[side as usize].get()
+    }
+
+    pub(crate) fn set_give_up(&self, give_up: GiveUp) {
+        self.give_up.set(give_up);
+    }
+
+    pub(crate) fn set_idle_since(&self, at_ms: u64) {
+        self.idle_since_ms.set(at_ms);
+    }
+
+    pub(crate) fn alarm(&self) -> Option<Alarm> {
+        self.alarm.get()
+    }
+
+    pub(crate) fn clear_alarm(&self) {
+        self.alarm.set(None);
+    }
+
+    /// Ready for another use.
+    pub(crate) fn reset(&self) {
+        self.set_due(Side::Read, NEVER);
+        self.set_due(Side::Write, NEVER);
+        self.set_give_up(GiveUp::Never);
+        self.clear_alarm();
+    }
+
+    fn ring(&self, alarm: Alarm) {
+        self.alarm.set(Some(alarm));
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn check(&self, now_ms: u64) {
+        if self.alarm.get().is_some() {
+            return;
+        }
+        if self.due_ms.iter().any(|due| due.get() <= now_ms) {
+            return self.ring(Alarm::Due);
+        }
+        let Some(server) = &self.server else { return };
+        let lost = match self.give_up.get() {
+            GiveUp::Never => false,
+            GiveUp::IfDead => server.is_dead(),
+            GiveUp::IfOut => server.is_dead() || server.is_ejected(),
+        };
+        if lost {
+            self.ring(Alarm::ServerLost);
+        }
+    }
+}
+
+/// A worker's watches.
+#[derive(Debug, Default)]
+pub(crate) struct Roster(RefCell<Vec<Rc<Watch>>>);
+
+/// A watch on a roster; leaves it when dropped.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    watch: Rc<Watch>,
+    roster: Rc<Roster>,
+}
+
+impl Roster {
+    pub(crate) fn enter(self: &Rc<Self>, server: Option<Arc<Server>>) -> Watched {
+        let mut watches = self.0.borrow_mut();
+        let watch = Rc::new(Watch {
+            slot: Cell::new(watches.len()),
+            due_ms: [Cell::new(NEVER), Cell::new(NEVER)],
+            idle_since_ms: Cell::new(NEVER),
+            server,
+            give_up: Cell::new(GiveUp::Never),
+            alarm: Cell::new(None),
+            waker: RefCell::new(None),
+        });
+        watches.push(watch.clone());
+        Watched {
+            watch,
+            roster: self.clone(),
+        }
+    }
+
+    /// Rings everything that is late.
+    pub(crate) fn sweep(&self, now_ms: u64) {
+        for watch in self.0.borrow().iter() {
+            watch.check(now_ms);
+        }
+    }
+
+    /// Rings everything.
+    pub(crate) fn ring_all(&self, alarm: Alarm) {
+        for watch in self.0.borrow().iter() {
+            watch.ring(alarm);
+        }
+    }
+
+    /// Rings up to `count` watches that were idle for `idle_ms` or longer.
+    pub(crate) fn evict(&self, count: usize, idle_ms: u64, now_ms: u64) {
+        let is_idle = |watch: &&Rc<Watch>| {
+            watch.alarm.get().is_none() && watch.idle_since_ms.get().saturating_add(idle_ms) <= now_ms
+        };
+        for watch in self.0.borrow().iter().filter(is_idle).take(count) {
+            watch.ring(Alarm::Evict);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.0.borrow().len()
+    }
+}
+
+impl Watched {
+    /// Another handle on the same watch, for whoever moves its deadline.
+    pub(crate) fn handle(&self) -> Rc<Watch> {
+        self.watch.clone()
+    }
+}
+
+impl Deref for Watched {
+    type Target = Watch;
+
+    fn deref(&self) -> &Watch {
+        &self.watch
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let mut watches = self.roster.0.borrow_mut();
+        let slot = self.watch.slot.get();
+        watches.swap_remove(slot);
+        if let Some(moved) = watches.get(slot) {
+            moved.slot.set(slot);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_late_rings_once_and_the_rest_does_not() {
+        let roster = Rc::new(Roster::default());
+        let (early, late) = (roster.enter(None), roster.enter(None));
+        early.set_due(Side::Read, 10);
+        late.set_due(Side::Write, 20);
+        roster.sweep(15);
+        assert_eq!((early.alarm(), late.alarm()), (Some(Alarm::Due), None));
+        early.reset();
+        roster.sweep(25);
+        assert_eq!((early.alarm(), late.alarm()), (None, Some(Alarm::Due)));
+    }
+
+    #[test]
+    fn leaving_in_any_order_keeps_the_roster_whole() {
+        let roster = Rc::new(Roster::default());
+        let mut watches: Vec<_> = (0..10).map(|_| roster.enter(None)).collect();
+        for index in [3, 0, 5, 1] {
+            watches.remove(index);
+        }
+        assert_eq!(roster.len(), watches.len());
+        for watch in &watches {
+            assert!(Rc::ptr_eq(&roster.0.borrow()[watch.slot.get()], &watch.watch));
+        }
+    }
+
+    #[test]
+    fn only_what_is_idle_is_evicted() {
+        let roster = Rc::new(Roster::default());
+        let (idle, busy) = (roster.enter(None), roster.enter(None));
+        idle.set_idle_since(100);
+        roster.evict(10, 1000, 500);
+        assert_eq!(idle.alarm(), None);
+        roster.evict(10, 1000, 1100);
+        assert_eq!((idle.alarm(), busy.alarm()), (Some(Alarm::Evict), None));
+    }
+}

@@ -1,0 +1,197 @@
+//! A worker: one thread with a runtime, a listener and connections to servers of
+//! its own. Nothing on the way of a request is shared with another worker but a
+//! few atomics, so nothing there waits for another core.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use hyper::server::conn::http1::Builder;
+use tokio::net::TcpListener;
+use tokio::sync::watch::Receiver;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::warn;
+
+use crate::connection;
+use crate::drain::Stage;
+use crate::metrics::{Traffic, WorkerStats};
+use crate::pool::view::{Link, PoolView};
+use crate::problem::Problem;
+use crate::request::framing::Limits;
+use crate::respond;
+use crate::retry::Budget;
+use crate::shared::Shared;
+use crate::watch::{Alarm, Clock, Roster};
+
+/// Between two sweeps over requests that wait for servers.
+const SWEEP: Duration = Duration::from_millis(50);
+/// Clients and idle connections are many and less urgent: every n-th sweep.
+const SLOW_SWEEP: u32 = 4;
+/// At the limit of connections, idle ones make room, so many at a time.
+const EVICT: usize = 32;
+const EVICT_IDLE_MS: u64 = 1000;
+
+/// What one thread needs.
+pub(crate) struct Worker {
+    pub(crate) id: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) clock: Clock,
+    /// Deadlines of client connections.
+    pub(crate) clients: Rc<Roster>,
+    /// Deadlines of requests that wait for servers.
+    pub(crate) attempts: Rc<Roster>,
+    pub(crate) pools: Vec<PoolView>,
+    pub(crate) budget: Budget,
+    pub(crate) builder: Builder,
+    last_accept_error: RefCell<Option<std::io::ErrorKind>>,
+}
+
+impl Worker {
+    pub(crate) fn new(id: usize, shared: Arc<Shared>) -> Self {
+        Self {
+            id,
+            clock: Clock::new(),
+            clients: Rc::default(),
+            attempts: Rc::default(),
+            pools: shared.pools.iter().cloned().map(PoolView::new).collect(),
+            budget: Budget::new(&shared.config.retry, shared.workers.len()),
+            builder: connection::builder(shared.config.client.max_head_bytes),
+            last_accept_error: RefCell::new(None),
+            shared,
+        }
+    }
+
+    pub(crate) fn stats(&self) -> &WorkerStats {
+        &self.shared.workers[self.id]
+    }
+
+    /// Counts for a server.
+    pub(crate) fn server_traffic(&self, link: &Link, count: impl FnOnce(&Traffic)) {
+        count(&link.server.traffic[self.id]);
+    }
+
+    /// Counts an answer of the balancer's own.
+    pub(crate) fn own_answer(&self, status: http::StatusCode) {
+        let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
+        self.stats().own_answers[class].add(1);
+    }
+
+    /// Counts a request that was answered past hyper.
+    pub(crate) fn refused(&self, problem: Problem) {
+        match problem {
+            Problem::HeadTooSlow => self.stats().timeouts.add(1),
+            _ => self.stats().refused.add(1),
+        }
+        self.own_answer(respond::status(problem));
+    }
+
+    /// Sizes that the scanner keeps to.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            head_bytes: self.shared.config.client.max_head_bytes,
+            target_bytes: self.shared.config.client.max_target_bytes,
+        }
+    }
+
+    /// Serves until the stage says drain, then waits for the last connection.
+    pub(crate) async fn run(self: Rc<Self>, listener: TcpListener, mut stage: Receiver<Stage>) {
+        let sweeper = tokio::task::spawn_local(self.clone().sweep());
+        loop {
+            tokio::select! {
+                biased;
+                changed = stage.wait_for(|stage| *stage == Stage::Draining) => {
+                    let _sender_gone_means_the_same = changed.is_ok();
+                    break;
+                }
+                () = self.accept(&listener) => {}
+            }
+        }
+        // What the kernel has accepted already would be reset otherwise.
+        while let Ok(Ok(accepted)) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+            self.admit(accepted);
+        }
+        drop(listener);
+        loop {
+            // Again and again: a connection may be accepted after the first ring.
+            self.clients.ring_all(Alarm::Drain);
+            if self.stats().open.load(Relaxed) == 0 {
+                break;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        sweeper.abort();
+    }
+
+    /// Takes one connection, if there is room for one.
+    async fn accept(self: &Rc<Self>, listener: &TcpListener) {
+        if self.shared.connections.load(Relaxed) >= self.shared.config.client.max_connections {
+            self.clients.evict(EVICT, EVICT_IDLE_MS, self.clock.now_ms());
+            sleep(Duration::from_millis(5)).await;
+            return;
+        }
+        match listener.accept().await {
+            Ok(accepted) => {
+                self.last_accept_error.replace(None);
+                self.admit(accepted);
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: said once, and idle
+                // connections make room.
+                if self.last_accept_error.replace(Some(error.kind())) != Some(error.kind()) {
+                    warn!(worker = self.id, %error, "cannot accept");
+                }
+                self.clients.evict(EVICT, EVICT_IDLE_MS, self.clock.now_ms());
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    fn admit(self: &Rc<Self>, (stream, peer): (tokio::net::TcpStream, std::net::SocketAddr)) {
+        self.stats().accepted.add(1);
+        let place = Place::take(self.clone());
+        tokio::task::spawn_local(async move {
+            connection::serve(place.0.clone(), stream, peer).await;
+            drop(place);
+        });
+    }
+
+    async fn sweep(self: Rc<Self>) {
+        let mut ticks = interval(SWEEP);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut round = 0u32;
+        loop {
+            ticks.tick().await;
+            self.clock.step();
+            let now_ms = self.clock.now_ms();
+            self.budget.age(now_ms);
+            self.attempts.sweep(now_ms);
+            round = round.wrapping_add(1);
+            if round.is_multiple_of(SLOW_SWEEP) {
+                self.clients.sweep(now_ms);
+                for pool in &self.pools {
+                    pool.sweep(now_ms);
+                }
+            }
+        }
+    }
+}
+
+/// A place among the allowed connections, given back when dropped.
+struct Place(Rc<Worker>);
+
+impl Place {
+    fn take(worker: Rc<Worker>) -> Self {
+        worker.shared.connections.fetch_add(1, Relaxed);
+        worker.stats().open.fetch_add(1, Relaxed);
+        Self(worker)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.shared.connections.fetch_sub(1, Relaxed);
+        self.0.stats().open.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,88 @@
+//! What `--check` says.
+
+use lb::{Config, ServerSource};
+use service::Config as _;
+
+fn check(text: &str) -> Result<Config, String> {
+    let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
+    config.check().map_err(|error| error.to_string())?;
+    Ok(config)
+}
+
+#[test]
+fn the_file_in_the_repository_is_valid_and_shows_the_defaults() {
+    let text = include_str!("../../../config/lb.toml");
+    let config = check(text).expect("valid");
+    let built_in = check("").expect("valid");
+    let hosts = |config: &Config| config.routes.iter().map(|route| route.host.clone()).collect::<Vec<_>>();
+    assert_eq!(hosts(&config), hosts(&built_in));
+    assert_eq!(format!("{:?}", config.client), format!("{:?}", built_in.client));
+    assert_eq!(format!("{:?}", config.retry), format!("{:?}", built_in.retry));
+    assert_eq!(config.pools.len(), 1);
+    let parts = |pool: &lb::PoolConfig| format!("{:?} {:?} {:?}", pool.check, pool.ejection, pool.upstream);
+    assert_eq!(parts(&config.pools[0]), parts(&built_in.pools[0]));
+}
+
+#[test]
+fn a_few_lines_are_enough() {
+    let config = check("[[pools]]\nname = \"app\"\nservers = [\"dns:app:8000\", \"[::1]:8000\"]").expect("valid");
+    let dns = ServerSource::Dns {
+        name: "app".into(),
+        port: 8000,
+    };
+    assert_eq!(config.pools[0].servers[0], dns);
+}
+
+#[test]
+fn every_mistake_names_its_key() {
+    let pool = |rest: &str| format!("[[pools]]\nname = \"app\"\n{rest}");
+    let route = |rest: &str| format!("[[routes]]\n{rest}");
+    for (text, key) in [
+        ("workers = 1000".into(), "`workers`"),
+        ("drain_notice_ms = 20000".into(), "`drain_notice_ms`"),
+        ("[client]\nhead_ms = 0".into(), "`client.head_ms`"),
+        ("[client]\nmax_target_bytes = 60000".into(), "`client.max_target_bytes`"),
+        (
+            "[client]\ntrusted_proxies = [\"10.0.0.0/40\"]".into(),
+            "trusted_proxies",
+        ),
+        ("[retry]\nattempts = 0".into(), "`retry.attempts`"),
+        ("pools = []".into(), "`pools`"),
+        (pool("servers = []"), "`pools[0].servers`"),
+        (pool("servers = [\"app:8000\"]"), "dns:NAME:PORT"),
+        (pool("servers = [\"dns:app\"]"), "dns:NAME:PORT"),
+        (
+            pool("servers = [\"10.0.0.1:80\", \"10.0.0.1:80\"]"),
+            "`pools[0].servers[1]`",
+        ),
+        (pool("check.path = \"healthz\""), "`pools[0].check.path`"),
+        (pool("check.rise = 0"), "`pools[0].check.rise`"),
+        (pool("ejection.longest_ms = 1"), "`pools[0].ejection.longest_ms`"),
+        (pool("upstream.conect_ms = 1"), "conect_ms"),
+        (format!("{}{}", pool(""), pool("")), "`pools[1].name`"),
+        (route("host = \"WWW.x\"\npool = \"app\""), "`routes[0].host`"),
+        (route("host = \"x:80\"\npool = \"app\""), "`routes[0].host`"),
+        (route("host = \"x\"\npool = \"other\""), "`routes[0].pool`"),
+        (route("host = \"x\""), "`routes[0].pool`"),
+        (
+            route("host = \"x\"\npool = \"app\"\nredirect = \"y\""),
+            "`routes[0].pool`",
+        ),
+        (route("host = \"x\"\nredirect = \"x\""), "`routes[0].redirect`"),
+        (
+            route("host = \"x\"\npath = \"api\"\npool = \"app\""),
+            "`routes[0].path`",
+        ),
+        (
+            format!(
+                "{}\n{}",
+                route("host = \"x\"\npool = \"app\""),
+                route("host = \"x\"\npath = \"/\"\npool = \"app\"")
+            ),
+            "`routes[1].host`",
+        ),
+    ] {
+        let error = check(&text).expect_err(&text);
+        assert!(error.contains(key), "{text}\nsays: {error}\nand not: {key}");
+    }
+}
