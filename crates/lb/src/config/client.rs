@@ -34,8 +34,8 @@ impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             max_connections: 20_000,
-            max_head_bytes: 32 * 1024,
-            max_target_bytes: 16 * 1024,
+            max_head_bytes: 64 * 1024,
+            max_target_bytes: 32 * 1024,
             head_ms: 10_000,
             idle_ms: 60_000,
             body_ms: 15_000,

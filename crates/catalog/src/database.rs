@@ -1,0 +1,158 @@
+//! The database as the rest of the program sees it: every node, watched, behind one handle.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::connect::password;
+use crate::metrics::Metrics;
+use crate::topology::Topology;
+use crate::{DatabaseConfig, Error, Read, Write};
+
+/// How long [`Database::close`] waits for queries that run.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(3);
+
+/// What a node was last seen to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeRole {
+    /// Takes writes.
+    Primary,
+    /// Follows the primary.
+    Replica,
+    /// Does not answer, or must not be used.
+    Down,
+}
+
+impl NodeRole {
+    /// In lower case, for labels and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Replica => "replica",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// A node for `/status`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeStatus {
+    /// Its configured name.
+    pub name: String,
+    /// What it was last seen to be.
+    pub role: NodeRole,
+    /// Timeline, when it answered.
+    pub timeline: Option<i32>,
+    /// How old what it shows is at most, milliseconds, on replicas.
+    pub lag_ms: Option<u64>,
+    /// Why it is down.
+    pub reason: Option<String>,
+}
+
+/// Every Postgres node, watched. Cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) topology: Arc<Topology>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Whose turn it is among the replicas.
+    pub(crate) turn: AtomicUsize,
+    pub(crate) statement_timeout: Duration,
+    stop: CancellationToken,
+    /// Ends the monitors with the last handle.
+    _guard: DropGuard,
+}
+
+impl Database {
+    /// Reads the password file and begins to watch the nodes (needs a tokio runtime). Does not wait for
+    /// them: a database that is down makes queries fail, not the start.
+    ///
+    /// # Errors
+    /// A text naming the key, when the password file cannot be read or a node is configured wrongly.
+    pub fn open(config: &DatabaseConfig) -> Result<Self, String> {
+        config.check()?;
+        let password = password(config)?;
+        let (stop, metrics) = (CancellationToken::new(), Arc::new(Metrics::default()));
+        let inner = Inner {
+            topology: Topology::start(config, &password, metrics.clone(), &stop),
+            metrics,
+            turn: AtomicUsize::new(0),
+            statement_timeout: Duration::from_millis(config.statement_timeout_ms),
+            _guard: stop.clone().drop_guard(),
+            stop,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Adds the metrics `database_*` to a registry.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.inner.metrics.register(registry);
+    }
+
+    /// Resolves when any node could be used for the first time. To answer is not enough: which cluster is
+    /// ours may be open until the others were asked.
+    pub async fn seen(&self) {
+        self.inner.topology.seen().await;
+    }
+
+    /// Resolves when a primary is there. Give it a deadline.
+    pub async fn writable(&self) {
+        let mut changes = self.inner.topology.changes();
+        while self.inner.topology.view().primary.is_none() {
+            // The sender lives as long as the topology.
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// Reads, from a replica where one serves.
+    #[must_use]
+    pub fn read(&self) -> Read {
+        Read::new(self.inner.clone())
+    }
+
+    /// Writes, on the primary.
+    ///
+    /// # Errors
+    /// [`Error::NoPrimary`] at once when none is there.
+    pub fn write(&self) -> Result<Write, Error> {
+        let topology = &self.inner.topology;
+        let primary = topology.view().primary.and_then(|index| topology.nodes[index].pools());
+        match primary {
+            Some(pools) => Ok(Write::new(pools.write.clone(), self.inner.metrics.clone())),
+            None => {
+                self.inner.metrics.write("no_primary");
+                Err(Error::NoPrimary)
+            }
+        }
+    }
+
+    /// Like [`Database::write`], with the patience of an import.
+    pub(crate) fn bulk(&self) -> Result<Write, Error> {
+        let topology = &self.inner.topology;
+        let primary = topology.view().primary.and_then(|index| topology.nodes[index].pools());
+        let pools = primary.ok_or(Error::NoPrimary)?;
+        Ok(Write::new(pools.import.clone(), self.inner.metrics.clone()))
+    }
+
+    /// Every node as last seen.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<NodeStatus> {
+        self.inner.topology.statuses()
+    }
+
+    /// Closes every connection, waiting for queries in flight until its own deadline of a few seconds.
+    pub async fn close(&self) {
+        self.inner.stop.cancel();
+        if timeout(CLOSE_DEADLINE, self.inner.topology.drained()).await.is_err() {
+            tracing::warn!("queries were still running when the database was closed");
+        }
+    }
+}

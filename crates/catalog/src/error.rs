@@ -1,0 +1,52 @@
+//! What can go wrong between us and Postgres, and whose fault it is.
+
+use thiserror::Error;
+
+/// Whose fault an [`Error`] is, for whoever maps it to a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The caller asked for something that cannot be; retrying is pointless.
+    Caller,
+    /// No node can serve now; retrying later is safe.
+    Unavailable,
+    /// Ours: a bug or a schema that does not fit.
+    Internal,
+}
+
+/// Why a read or write failed. Nothing was written unless the variant says so.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// No node answers reads.
+    #[error("no database node can serve reads now")]
+    NoReader,
+    /// No primary is there; reads go on.
+    #[error("no database primary can take writes now")]
+    NoPrimary,
+    /// The node did not answer in time. After a write it is unknown whether it took place.
+    #[error("the database did not answer within {deadline_ms} ms")]
+    Timeout {
+        /// How long it was waited for.
+        deadline_ms: u64,
+    },
+    /// The query took longer than the statement timeout.
+    #[error("the query took too long")]
+    TooSlow,
+    /// The request holds text that Postgres cannot store, such as NUL.
+    #[error("text holds a character that cannot be stored")]
+    BadText,
+    /// Anything else that Postgres or the driver said.
+    #[error("database: {0}")]
+    Database(#[source] sqlx::Error),
+}
+
+impl Error {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::BadText => Fault::Caller,
+            Self::NoReader | Self::NoPrimary | Self::Timeout { .. } | Self::TooSlow => Fault::Unavailable,
+            Self::Database(_) => Fault::Internal,
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Nodes fall silent, die and come back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use catalog::import::{Options, import};
+use catalog::{Database, Error, Fault, NodeRole, StationQuery, Visitor, VoteOutcome, migrate};
+use serde_json::{Value, json};
+
+use crate::support::{TestCluster, ndjson, run, shared, station, stations, until, uuid, within};
+
+/// A primary and two replicas with a thousand stations, all seen.
+async fn ready() -> (TestCluster, Database) {
+    let cluster = TestCluster::start(2).await;
+    let owner = cluster.config("radiodeck", "owner");
+    migrate::run(&owner, Duration::from_secs(30)).await.expect("migrates");
+    let database = Database::open(&cluster.config("radiodeck", "app")).expect("opens");
+    within("a primary is seen", database.writable()).await;
+    let many: Vec<Value> = (1..=1_000)
+        .map(|n| station(n, &format!("Station {n}"), &json!({})))
+        .collect();
+    let lines = ndjson(&many);
+    import(&lines[..], &database, &Options::default(), |_| {})
+        .await
+        .expect("imports");
+    until("both replicas have caught up", async || {
+        let caught_up = |node: &&catalog::NodeStatus| node.role == NodeRole::Replica && node.lag_ms == Some(0);
+        database.nodes().iter().filter(caught_up).count() == 2
+    })
+    .await;
+    (cluster, database)
+}
+
+async fn roles(database: &Database, expected: [NodeRole; 3]) {
+    let mut last = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while last != expected {
+        assert!(
+            Instant::now() < deadline,
+            "{expected:?} expected: {:?}",
+            database.nodes()
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        last = database.nodes().into_iter().map(|node| node.role).collect();
+    }
+}
+
+/// Reads without a pause on four tasks until told to stop.
+struct Readers {
+    stop: Arc<AtomicBool>,
+    done: Arc<AtomicU64>,
+    tasks: Vec<tokio::task::JoinHandle<Vec<String>>>,
+}
+
+impl Readers {
+    fn start(database: &Database) -> Self {
+        let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let tasks = (0..4).map(|task| {
+            let (database, stop, done) = (database.clone(), stop.clone(), done.clone());
+            tokio::spawn(async move {
+                let mut failed = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let outcome = match task {
+                        // One of them reads lists that come in batches.
+                        0 => stations(&database, &StationQuery::default())
+                            .await
+                            .map(|all| all.len() == 1_000),
+                        _ => database.read().station(uuid(7)).await.map(|station| station.is_some()),
+                    };
+                    match outcome {
+                        Ok(true) => drop(done.fetch_add(1, Ordering::Relaxed)),
+                        Ok(false) => failed.push("not all is there".into()),
+                        Err(error) => failed.push(error.to_string()),
+                    }
+                }
+                failed
+            })
+        });
+        let tasks = tasks.collect();
+        Self { stop, done, tasks }
+    }
+
+    /// Waits until so many more reads have succeeded.
+    async fn go_on(&self, more: u64) {
+        let target = self.done.load(Ordering::Relaxed) + more;
+        until("reads go on", async || self.done.load(Ordering::Relaxed) >= target).await;
+    }
+
+    async fn end(self) -> Vec<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut failed = Vec::new();
+        for task in self.tasks {
+            failed.extend(within("readers end", task).await.expect("no panic"));
+        }
+        failed
+    }
+}
+
+#[test]
+fn no_read_fails_while_replicas_and_the_primary_fall_silent_die_and_return() {
+    run(async {
+        let (nodes, database) = ready().await;
+        let cluster = &nodes.cluster;
+        let readers = Readers::start(&database);
+        readers.go_on(50).await;
+
+        // A replica that answers nothing, as when its machine is gone and packets vanish.
+        cluster.freeze_node("pg-2").await.expect("freezes");
+        roles(&database, [NodeRole::Primary, NodeRole::Down, NodeRole::Replica]).await;
+        readers.go_on(50).await;
+        cluster.thaw_node("pg-2").await.expect("thaws");
+        roles(&database, [NodeRole::Primary, NodeRole::Replica, NodeRole::Replica]).await;
+
+        // One that dies with a reset.
+        cluster.kill_node("pg-3").await.expect("kills");
+        roles(&database, [NodeRole::Primary, NodeRole::Replica, NodeRole::Down]).await;
+        readers.go_on(50).await;
+        // Both: the primary answers.
+        cluster.kill_node("pg-2").await.expect("kills");
+        roles(&database, [NodeRole::Primary, NodeRole::Down, NodeRole::Down]).await;
+        readers.go_on(50).await;
+        cluster.start_node("pg-2").await.expect("starts");
+        cluster.start_node("pg-3").await.expect("starts");
+        roles(&database, [NodeRole::Primary, NodeRole::Replica, NodeRole::Replica]).await;
+
+        // Without a primary reads go on.
+        cluster.freeze_node("pg-1").await.expect("freezes");
+        roles(&database, [NodeRole::Down, NodeRole::Replica, NodeRole::Replica]).await;
+        readers.go_on(50).await;
+        cluster.thaw_node("pg-1").await.expect("thaws");
+        roles(&database, [NodeRole::Primary, NodeRole::Replica, NodeRole::Replica]).await;
+        let failed = readers.end().await;
+        assert_eq!(failed, [""; 0]);
+        within("every connection is given back", database.close()).await;
+        nodes.cluster.stop().await;
+    });
+}
+
+#[test]
+fn writes_fail_fast_without_a_primary_and_work_again_with_it() {
+    run(async {
+        let (nodes, database) = ready().await;
+        let cluster = &nodes.cluster;
+        let vote = async |by: u8| match database.write() {
+            Ok(write) => write.vote(uuid(1), Visitor([by; 16])).await,
+            Err(error) => Err(error),
+        };
+        assert_eq!(vote(1).await.expect("counts"), VoteOutcome::Counted { votes: 1 });
+
+        // A write on its way to a primary that falls silent ends with the verdict, not with TCP's patience.
+        cluster.freeze_node("pg-1").await.expect("freezes");
+        let error = within("the write ends", vote(2)).await.expect_err("silent");
+        assert_eq!(error.fault(), Fault::Unavailable, "{error}");
+        roles(&database, [NodeRole::Down, NodeRole::Replica, NodeRole::Replica]).await;
+        assert!(matches!(database.write().err(), Some(Error::NoPrimary)));
+        cluster.thaw_node("pg-1").await.expect("thaws");
+        within("a primary is seen", database.writable()).await;
+        assert!(matches!(vote(3).await, Ok(VoteOutcome::Counted { .. })));
+
+        cluster.stop_node("pg-1").await.expect("stops");
+        roles(&database, [NodeRole::Down, NodeRole::Replica, NodeRole::Replica]).await;
+        assert!(matches!(vote(4).await, Err(Error::NoPrimary)));
+        cluster.start_node("pg-1").await.expect("starts");
+        within("a primary is seen", database.writable()).await;
+        assert!(matches!(vote(4).await, Ok(VoteOutcome::Counted { .. })));
+        nodes.cluster.stop().await;
+    });
+}
+
+#[test]
+fn a_promoted_replica_takes_the_writes_and_the_old_primary_is_not_used() {
+    run(async {
+        let (nodes, database) = ready().await;
+        let promote = "select pg_promote()";
+        nodes
+            .cluster
+            .superuser_sql("pg-2", "radiodeck", promote)
+            .await
+            .expect("promotes");
+        until("the promoted one is the primary", async || {
+            database.nodes()[1].role == NodeRole::Primary
+        })
+        .await;
+        let old = &database.nodes()[0];
+        assert_eq!(old.role, NodeRole::Down, "{old:?}");
+        assert!(
+            old.reason.as_deref().unwrap_or_default().contains("old timeline"),
+            "{old:?}"
+        );
+        let write = database.write().expect("a primary");
+        assert_eq!(
+            write.vote(uuid(1), Visitor([1; 16])).await.expect("counts"),
+            VoteOutcome::Counted { votes: 1 }
+        );
+        let on_new = nodes
+            .cluster
+            .superuser_sql("pg-2", "radiodeck", "select count(*) from radiodeck.votes")
+            .await;
+        assert_eq!(on_new.expect("SQL"), "1");
+        nodes.cluster.stop().await;
+    });
+}
+
+#[test]
+fn a_node_of_another_cluster_serves_nothing() {
+    run(async {
+        let (nodes, database) = ready().await;
+        database.close().await;
+        let mut config = nodes.config("radiodeck", "app");
+        let stranger = shared().await.config("radiodeck", "app").nodes.remove(0);
+        config.nodes.insert(
+            0,
+            catalog::NodeConfig {
+                name: "stranger".into(),
+                ..stranger
+            },
+        );
+        let database = Database::open(&config).expect("opens");
+        until("all are judged", async || {
+            database.nodes().iter().skip(1).all(|node| node.role != NodeRole::Down)
+        })
+        .await;
+        let stranger = database.nodes().remove(0);
+        assert_eq!(stranger.role, NodeRole::Down);
+        assert!(
+            stranger
+                .reason
+                .as_deref()
+                .unwrap_or_default()
+                .contains("another cluster"),
+            "{stranger:?}"
+        );
+        for _ in 0..20 {
+            assert!(database.read().station(uuid(7)).await.expect("reads").is_some());
+        }
+        nodes.cluster.stop().await;
+    });
+}
+
+#[test]
+fn a_database_that_is_not_there_is_an_error_and_not_a_hang() {
+    run(async {
+        let mut config = shared().await.config("radiodeck", "app");
+        config.nodes[0].host = "/nowhere".into();
+        let database = Database::open(&config).expect("opens all the same");
+        let error = within("the read ends", database.read().station(uuid(1)))
+            .await
+            .expect_err("nobody is there");
+        assert!(matches!(error, Error::NoReader), "{error}");
+        assert!(matches!(database.write().err(), Some(Error::NoPrimary)));
+        config.password_file = "/nowhere/file".into();
+        let error = Database::open(&config).err().expect("no password");
+        assert!(error.starts_with("password_file: /nowhere/file"), "{error}");
+        config.nodes.clear();
+        assert_eq!(Database::open(&config).err().as_deref(), Some("nodes: names no node"));
+    });
+}

@@ -1,0 +1,13 @@
+//! The catalogue on a real Postgres. One cluster serves every test, each with a database of its own; tests
+//! that stop nodes have a cluster of their own. Everything is gone when the process ends.
+
+mod categories;
+mod failover;
+mod import;
+mod migrations;
+mod orders;
+mod real_data;
+mod samples;
+mod search;
+mod support;
+mod writes;

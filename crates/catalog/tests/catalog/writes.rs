@@ -1,0 +1,122 @@
+//! Votes and clicks, counted once each.
+
+use catalog::{Click, StationQuery, Visitor, VoteOutcome};
+use futures::future::join_all;
+use serde_json::json;
+
+use crate::support::{Fixture, run, station, uuid};
+
+fn visitor(number: u8) -> Visitor {
+    Visitor([number; 16])
+}
+
+#[test]
+fn of_many_votes_at_once_each_visitor_counts_once() {
+    run(async {
+        let fixture = Fixture::with(&[station(1, "A", &json!({"votes": 10}))]).await;
+        let vote = async |by| {
+            fixture
+                .database
+                .write()
+                .expect("a primary")
+                .vote(uuid(1), visitor(by))
+                .await
+        };
+        let outcomes = join_all((0..24).map(|n| vote(n % 3))).await;
+        let mut counted: Vec<i32> = outcomes
+            .into_iter()
+            .filter_map(|outcome| match outcome.expect("an outcome") {
+                VoteOutcome::Counted { votes } => Some(votes),
+                VoteOutcome::TooSoon => None,
+                VoteOutcome::UnknownStation => panic!("it is known"),
+            })
+            .collect();
+        counted.sort_unstable();
+        assert_eq!(counted, [11, 12, 13]);
+        fixture
+            .sql("update radiodeck.votes set voted_at = now() - interval '25 hours'")
+            .await;
+        assert_eq!(vote(0).await.expect("an outcome"), VoteOutcome::Counted { votes: 14 });
+        assert_eq!(vote(0).await.expect("an outcome"), VoteOutcome::TooSoon);
+        let unknown = fixture
+            .database
+            .write()
+            .expect("a primary")
+            .vote(uuid(9), visitor(0))
+            .await;
+        assert_eq!(unknown.expect("an outcome"), VoteOutcome::UnknownStation);
+    });
+}
+
+#[test]
+fn of_many_clicks_at_once_each_visitor_counts_once_a_day() {
+    run(async {
+        let fixture = Fixture::with(&[station(1, "A", &json!({"clickcount": 10, "clicktrend": -1}))]).await;
+        let click = async |by| {
+            let write = fixture.database.write().expect("a primary");
+            match write.click(uuid(1), visitor(by)).await.expect("an outcome") {
+                Click::Play(station) => *station,
+                Click::UnknownStation => panic!("it is known"),
+            }
+        };
+        join_all((0..24).map(|n| click(n % 3))).await;
+        let station = click(0).await;
+        assert_eq!(
+            (station.clickcount, station.clicktrend, station.name.as_str()),
+            (13, 2, "A")
+        );
+        assert!(station.clicktimestamp.is_some());
+        assert_eq!(
+            fixture.database.read().stats().await.expect("stats").clicks_last_hour,
+            3
+        );
+        let unknown = fixture
+            .database
+            .write()
+            .expect("a primary")
+            .click(uuid(9), visitor(0))
+            .await;
+        assert_eq!(unknown.expect("an outcome"), Click::UnknownStation);
+    });
+}
+
+#[test]
+fn counts_fall_as_their_day_passes_and_old_rows_are_removed() {
+    run(async {
+        let fixture = Fixture::with(&[station(1, "A", &json!({"clickcount": 10, "clicktrend": 1}))]).await;
+        let write = fixture.database.write().expect("a primary");
+        for by in 0..4 {
+            write.click(uuid(1), visitor(by)).await.expect("counts");
+            write.vote(uuid(1), visitor(by)).await.expect("counts");
+        }
+        let counts = async || {
+            let station = fixture.list(&StationQuery::default()).await.remove(0);
+            (station.clickcount, station.clicktrend, station.votes)
+        };
+        assert_eq!(counts().await, (14, 5, 4));
+        let age = async |hours| {
+            fixture
+                .sql(&format!(
+                    "update radiodeck.clicks set clicked_at = now() - interval '{hours} hours'"
+                ))
+                .await;
+            fixture
+                .sql(&format!(
+                    "update radiodeck.votes set voted_at = now() - interval '{hours} hours'"
+                ))
+                .await;
+            write.tidy().await.expect("tidies")
+        };
+        assert_eq!(age(1).await, catalog::Tidied::default());
+        let tidied = age(25).await;
+        assert_eq!(
+            (tidied.stations_recounted, tidied.clicks_removed, tidied.votes_removed),
+            (1, 0, 4)
+        );
+        assert_eq!(counts().await, (10, -3, 4));
+        age(49).await;
+        assert_eq!(counts().await, (10, 1, 4));
+        assert_eq!(age(73).await.clicks_removed, 4);
+        assert_eq!(counts().await, (10, 1, 4));
+    });
+}
