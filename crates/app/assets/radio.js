@@ -1,0 +1,188 @@
+// The player bar, the keys, and going from page to page without a gap in the sound.
+// Pages work without any of it.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const audio = document.getElementById("audio");
+  const deck = document.getElementById("deck");
+  const knob = document.getElementById("deck-play");
+  const name = document.getElementById("deck-name");
+  const status = document.getElementById("deck-state");
+  const volume = document.getElementById("deck-volume");
+  const KEPT = "radiodeck.last";
+  const LOUDNESS = "radiodeck.volume";
+  const MOST_TRIES = 6;
+  const STALL_SECONDS = 6;
+  const WORDS = { off: "Ready", tuning: "Tuning in", on: "On the air", again: "The signal faded, tuning in again", lost: "No signal" };
+
+  let station = null; // { id, src, name }
+  let wanted = false; // whether the listener wants to hear it
+  let tries = 0;
+  let retry = 0;
+  let heardAt = 0; // position of the sound when it last moved, and since when it has not
+  let stillFor = 0;
+
+  root.classList.add("js");
+
+  const recall = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+  const keep = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private window */ } };
+
+  function show(state) {
+    deck.hidden = !station;
+    deck.dataset.state = state;
+    status.textContent = WORDS[state];
+    if (station) {
+      name.textContent = station.name;
+      name.href = "/station/" + encodeURIComponent(station.id);
+    }
+    knob.setAttribute("aria-pressed", String(wanted));
+    knob.setAttribute("aria-label", wanted ? "Pause" : "Play");
+    mark();
+    if ("mediaSession" in navigator && station) {
+      navigator.mediaSession.metadata = new MediaMetadata({ title: station.name, artist: "Radiodeck" });
+      navigator.mediaSession.playbackState = wanted ? "playing" : "paused";
+    }
+  }
+
+  // Buttons in the page show whether theirs is the station that plays.
+  function mark() {
+    for (const button of document.querySelectorAll("[data-play]")) {
+      const on = wanted && station !== null && button.dataset.play === station.id;
+      button.setAttribute("role", "button");
+      button.setAttribute("aria-pressed", String(on));
+      button.closest(".row, .preset")?.classList.toggle("tuned", on);
+    }
+  }
+
+  function open(state) {
+    clearTimeout(retry);
+    stillFor = 0;
+    heardAt = 0;
+    show(state);
+    audio.src = station.src;
+    audio.play().catch((error) => {
+      if (error.name === "NotAllowedError") stop(); // the browser wants a press first
+    });
+  }
+
+  function play(next) {
+    station = next;
+    wanted = true;
+    tries = 0;
+    keep(KEPT, JSON.stringify(station));
+    open("tuning");
+    fetch("/station/" + encodeURIComponent(station.id) + "/click", { method: "POST" }).catch(() => {});
+  }
+
+  // A paused live stream would go stale: let go of it, and open it anew later.
+  function stop() {
+    wanted = false;
+    clearTimeout(retry);
+    audio.removeAttribute("src");
+    audio.load();
+    show("off");
+  }
+
+  const toggle = () => (wanted ? stop() : station && play(station));
+
+  function faded() {
+    if (!wanted) return;
+    clearTimeout(retry);
+    if (++tries > MOST_TRIES) {
+      stop();
+      show("lost");
+      return;
+    }
+    show("again");
+    retry = setTimeout(() => wanted && open("again"), Math.min(500 * 2 ** tries, 8000));
+  }
+
+  audio.addEventListener("playing", () => wanted && show("on"));
+  audio.addEventListener("waiting", () => wanted && deck.dataset.state === "on" && show("tuning"));
+  audio.addEventListener("error", () => wanted && audio.hasAttribute("src") && faded());
+  audio.addEventListener("ended", faded);
+  // A stream that is cut fires no event at all: watch whether the sound moves.
+  setInterval(() => {
+    if (!wanted) return;
+    if (audio.currentTime !== heardAt) {
+      heardAt = audio.currentTime;
+      stillFor = 0;
+      if (heardAt > 10) tries = 0;
+    } else if (++stillFor >= STALL_SECONDS && deck.dataset.state !== "again") {
+      stillFor = 0;
+      faded();
+    }
+  }, 1000);
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-play]");
+    if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const { play: id, src, name } = button.dataset;
+    if (wanted && station?.id === id) stop();
+    else play({ id, src, name });
+  });
+  knob.addEventListener("click", toggle);
+  volume.addEventListener("input", () => {
+    audio.volume = volume.value / 100;
+    keep(LOUDNESS, volume.value);
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.isContentEditable) return;
+    if (event.key === " " && event.target.matches("[data-play]")) {
+      event.preventDefault(); // a link that acts as a button takes the space bar as one
+      event.target.click();
+    } else if (event.target.closest("input, textarea, select, button, summary, audio")) {
+      return;
+    } else if (event.key === "/") {
+      event.preventDefault();
+      const box = document.getElementById("q");
+      box.focus();
+      box.select();
+    } else if (event.key === " " && station) {
+      event.preventDefault();
+      toggle();
+    }
+  });
+  if ("mediaSession" in navigator) {
+    navigator.mediaSession.setActionHandler("play", () => station && !wanted && play(station));
+    navigator.mediaSession.setActionHandler("pause", stop);
+    navigator.mediaSession.setActionHandler("stop", stop);
+  }
+
+  // While something plays, pages are swapped in place. Where the browser lacks
+  // this, or nothing plays, links and forms do what they always do.
+  window.navigation?.addEventListener("navigate", (event) => {
+    const to = new URL(event.destination.url);
+    if (!wanted || !event.canIntercept || event.hashChange || event.downloadRequest !== null) return;
+    if (to.origin !== location.origin || to.pathname.startsWith("/static/")) return;
+    event.intercept({
+      async handler() {
+        const form = event.formData;
+        const ask = form ? { method: "POST", body: new URLSearchParams(form) } : {};
+        const answer = await fetch(to, { ...ask, signal: event.signal });
+        if (!answer.headers.get("content-type")?.startsWith("text/html")) {
+          location.assign(to);
+          return;
+        }
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        for (const part of ["main", ".cabinet", "footer"]) {
+          document.querySelector(part).replaceWith(document.adoptNode(page.querySelector(part)));
+        }
+        document.title = page.title;
+        if (form) history.replaceState(null, "", answer.url);
+        mark();
+        document.getElementById("main").focus({ preventScroll: true });
+      },
+    });
+  });
+
+  volume.value = recall(LOUDNESS) ?? volume.value;
+  audio.volume = volume.value / 100;
+  try {
+    const last = JSON.parse(recall(KEPT));
+    if (last && /^https?:/i.test(last.src) && last.id && last.name) station = last;
+  } catch { /* somebody else's words under our key */ }
+  show("off");
+})();

@@ -1,0 +1,105 @@
+//! Votes and clicks.
+
+use http::{Method, Response, StatusCode};
+use serde_json::Value;
+
+use crate::support::{COMPLETE, deck, header, request};
+
+async fn from(client: &str, method: Method, path: &str) -> Response<String> {
+    let ask = request(method, "api.radiodeck.localhost", path).header("x-forwarded-for", client);
+    deck().send(ask.body(String::new()).expect("a request")).await
+}
+
+fn body(answer: &Response<String>) -> Value {
+    assert_eq!(answer.status(), StatusCode::OK, "{}", answer.body());
+    assert_eq!(header(answer, "cache-control"), "no-store");
+    serde_json::from_str(answer.body()).expect("JSON")
+}
+
+/// A filler nobody else votes for.
+fn filler(number: usize) -> String {
+    format!("f1111111-0000-4000-8000-{number:012}")
+}
+
+async fn station(uuid: &str) -> Value {
+    let answer = deck().api(&format!("/json/stations/byuuid/{uuid}")).await;
+    serde_json::from_str::<Value>(answer.body()).expect("JSON")[0].clone()
+}
+
+#[tokio::test]
+async fn a_visitor_votes_once_for_a_station_and_another_visitor_too() {
+    let uuid = filler(1);
+    let path = format!("/json/vote/{uuid}");
+    let first = body(&from("203.0.113.1", Method::GET, &path).await);
+    assert_eq!(first["ok"], true, "{first}");
+    let again = body(&from("203.0.113.1", Method::POST, &path).await);
+    assert_eq!(again["ok"], false, "{again}");
+    // What the client itself wrote in front does not make it somebody else.
+    let forged = body(&from("198.51.100.99, 203.0.113.1", Method::GET, &path).await);
+    assert_eq!(forged["ok"], false, "{forged}");
+    let other = body(&from("203.0.113.2", Method::GET, &path).await);
+    assert_eq!(other["ok"], true, "{other}");
+    assert_eq!(station(&uuid).await["votes"], 2);
+}
+
+#[tokio::test]
+async fn head_neither_votes_nor_clicks() {
+    let uuid = filler(2);
+    for path in ["vote", "url"] {
+        let head = from("203.0.113.3", Method::HEAD, &format!("/json/{path}/{uuid}")).await;
+        assert_eq!(head.status(), StatusCode::OK, "{path}");
+    }
+    let station = station(&uuid).await;
+    assert_eq!(
+        (&station["votes"], &station["clickcount"]),
+        (&Value::from(0), &Value::from(0))
+    );
+}
+
+#[tokio::test]
+async fn a_click_gives_the_stream_and_counts_once_a_day() {
+    let path = format!("/json/url/{COMPLETE}");
+    let first = body(&from("203.0.113.4", Method::GET, &path).await);
+    assert_eq!(first["ok"], true);
+    assert_eq!(first["message"], "retrieved station url");
+    assert_eq!(first["stationuuid"], COMPLETE);
+    assert_eq!(first["name"], "Complete Radio");
+    assert_eq!(first["url"], "http://complete.example/stream");
+    let counted = station(COMPLETE).await["clickcount"].as_i64().expect("a number");
+    body(&from("203.0.113.4", Method::GET, &path).await);
+    assert_eq!(station(COMPLETE).await["clickcount"], counted);
+    body(&from("203.0.113.5", Method::POST, &format!("/v2/json/url/{COMPLETE}")).await);
+    assert_eq!(station(COMPLETE).await["clickcount"], counted + 1);
+}
+
+#[tokio::test]
+async fn in_xml_an_outcome_is_a_status_element() {
+    let answer = from("203.0.113.6", Method::GET, &format!("/xml/vote/{}", filler(3))).await;
+    assert!(
+        answer.body().contains("<result><status ok=\"true\" message=\""),
+        "{}",
+        answer.body()
+    );
+    let answer = from("203.0.113.6", Method::GET, &format!("/xml/url/{}", filler(3))).await;
+    assert!(
+        answer
+            .body()
+            .contains("<status ok=\"true\" message=\"retrieved station url\""),
+        "{}",
+        answer.body()
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_station_takes_neither() {
+    for path in ["vote", "url"] {
+        let answer = from(
+            "203.0.113.7",
+            Method::GET,
+            &format!("/json/{path}/00000000-0000-4000-8000-000000000000"),
+        )
+        .await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(header(&answer, "content-type"), "application/problem+json", "{path}");
+    }
+}
