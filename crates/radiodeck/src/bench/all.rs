@@ -1,0 +1,97 @@
+//! `bench all`: every benchmark, and docs/benchmarks.md written from what they
+//! found. What stands outside of the markers is left alone.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::{Args, BENCHES, measure_one};
+use crate::measure::report::{Report, Verdict};
+use crate::measure::{Error, output, table};
+
+const BEGIN: &str = "<!-- begin: written by `radiodeck bench all` -->";
+const END: &str = "<!-- end -->";
+
+pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
+    let mut reports = Vec::new();
+    for (name, _) in BENCHES {
+        let report = measure_one(name, args)?;
+        output::conclude(&report, None)?;
+        reports.push(report);
+    }
+    if let Some(path) = &args.json {
+        let text = serde_json::to_string_pretty(&reports).map_err(|error| Error::CannotRun(error.to_string()))?;
+        write(path, &(text + "\n"))?;
+    }
+    if let Some(path) = &args.docs {
+        let old = std::fs::read_to_string(path).unwrap_or_default();
+        write(path, &replace(&old, &reports))?;
+    }
+    Ok(ExitCode::from(worst(&reports).exit_code()))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    std::fs::write(path, text).map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// A bound that does not hold outweighs what could not run.
+fn worst(reports: &[Report]) -> Verdict {
+    let has = |verdict| reports.iter().any(|report| report.verdict() == verdict);
+    if has(Verdict::Fails) {
+        Verdict::Fails
+    } else if has(Verdict::CouldNotRun) {
+        Verdict::CouldNotRun
+    } else {
+        Verdict::Holds
+    }
+}
+
+/// The document with its generated part replaced, or with one at the end.
+fn replace(old: &str, reports: &[Report]) -> String {
+    let sections: Vec<_> = reports.iter().map(table::markdown).collect();
+    let generated = format!("{BEGIN}\n\n{}\n{END}", sections.join("\n"));
+    match (old.find(BEGIN), old.find(END)) {
+        (Some(begin), Some(end)) if begin < end => {
+            format!("{}{generated}{}", &old[..begin], &old[end + END.len()..])
+        }
+        _ if old.trim().is_empty() => format!("# Benchmarks\n\n{generated}\n"),
+        _ => format!("{}\n\n{generated}\n", old.trim_end()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::report::Figure;
+
+    fn report(value: f64) -> Report {
+        let mut report = Report::new("api");
+        report.figure(Figure::at_most("p99", value, "ms", 15.0));
+        report
+    }
+
+    #[test]
+    fn only_the_generated_part_of_the_document_changes() {
+        let first = replace("# Figures\n\nHow to read them.\n", &[report(9.0)]);
+        assert!(
+            first.starts_with("# Figures\n\nHow to read them.\n\n<!-- begin"),
+            "{first}"
+        );
+        let with_end = format!("{first}\nMore.\n");
+        let second = replace(&with_end, &[report(12.0)]);
+        assert!(second.contains("How to read them."), "{second}");
+        assert!(second.contains("| p99 | 12 ms"), "{second}");
+        assert!(!second.contains("| p99 | 9 ms"), "{second}");
+        assert!(second.ends_with("More.\n"), "{second}");
+        assert_eq!(replace(&second, &[report(12.0)]), second);
+    }
+
+    #[test]
+    fn one_bound_that_does_not_hold_decides() {
+        assert_eq!(worst(&[report(9.0), report(16.0), Report::new("lb")]), Verdict::Fails);
+        assert_eq!(worst(&[report(9.0), Report::new("lb")]), Verdict::CouldNotRun);
+        assert_eq!(worst(&[report(9.0)]), Verdict::Holds);
+    }
+}

@@ -1,0 +1,82 @@
+//! `radiodeck bench`: what the parts cost, against their bounds and, in the same
+//! run, against their peers.
+
+mod all;
+mod api;
+mod child;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::error;
+use crate::measure::output::{self, Progress, conclude};
+use crate::measure::report::Report;
+use crate::measure::{Error, runtime};
+use crate::up::Interrupt;
+
+/// Name and what it measures. Each comes with the part that it measures.
+const BENCHES: [(&str, &str); 1] = [(
+    "api",
+    "importing 53,606 stations, and what requests to site and API cost after that",
+)];
+
+/// Measure what the parts cost.
+///
+/// NAME is one of `list`; `all` runs every one. Each prints a table and ends
+/// with 0 when every bound holds, 1 when one does not and 2 when it could not
+/// run. A benchmark starts what it measures by itself, in a folder of its own.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Examples:
+  cargo run --release -- bench list
+  cargo run --release -- bench api --json api.json
+  cargo run --release -- bench all --docs docs/benchmarks.md")]
+pub(crate) struct Args {
+    /// Which one, or `list`, or `all`.
+    name: String,
+    /// Write the report as JSON (with `all`: a list of reports).
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// With `all`: rewrite the generated part of this Markdown file.
+    #[arg(long, value_name = "FILE")]
+    docs: Option<PathBuf>,
+    /// Stations to import [default: $RADIODECK_STATIONS, else ../shared/data/stations.ndjson.gz].
+    #[arg(long, value_name = "FILE")]
+    stations: Option<PathBuf>,
+    /// Measure a debug build all the same; its figures mean nothing.
+    #[arg(long)]
+    allow_debug: bool,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: Args) -> Result<ExitCode, error::Error> {
+    service::init_tracing(service::LogFormat::Human, "warn");
+    match args.name.as_str() {
+        "list" => {
+            for (name, what) in BENCHES {
+                output::print(&format!("{name:<8} {what}\n"));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        "all" => Ok(all::run(&args)?),
+        name if BENCHES.iter().any(|(known, _)| *known == name) => {
+            Ok(conclude(&measure_one(name, &args)?, args.json.as_deref())?)
+        }
+        name => Err(Error::unknown("benchmark", name, &BENCHES.map(|(known, _)| known)).into()),
+    }
+}
+
+/// Runs one benchmark; one that cannot run gives a report that says why.
+fn measure_one(name: &str, args: &Args) -> Result<Report, Error> {
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
+        let mut interrupt = Interrupt::listen()?;
+        let progress = Progress::start();
+        api::run(args, &progress, &mut interrupt).await
+    });
+    match outcome {
+        Ok(report) => Ok(report),
+        Err(Error::Interrupted) => Err(Error::Interrupted),
+        Err(error) => Ok(output::could_not_run(name, &error)),
+    }
+}
