@@ -35,7 +35,7 @@
       name.textContent = station.name;
       name.href = "/station/" + encodeURIComponent(station.id);
     }
-    knob.setAttribute("aria-pressed", String(wanted));
+    knob.classList.toggle("pressed", wanted); // the label alone tells the state
     knob.setAttribute("aria-label", wanted ? "Pause" : "Play");
     mark();
     if ("mediaSession" in navigator && station) {
@@ -153,30 +153,72 @@
 
   // While something plays, pages are swapped in place. Where the browser lacks
   // this, or nothing plays, links and forms do what they always do.
+  const PARTS = ["main", ".cabinet", "footer"];
+  let untouched = false; // the next navigation is the browser's own
+
   window.navigation?.addEventListener("navigate", (event) => {
+    if (untouched) {
+      untouched = false;
+      return;
+    }
     const to = new URL(event.destination.url);
     if (!wanted || !event.canIntercept || event.hashChange || event.downloadRequest !== null) return;
     if (to.origin !== location.origin || to.pathname.startsWith("/static/")) return;
-    event.intercept({
-      async handler() {
-        const form = event.formData;
-        const ask = form ? { method: "POST", body: new URLSearchParams(form) } : {};
-        const answer = await fetch(to, { ...ask, signal: event.signal });
-        if (!answer.headers.get("content-type")?.startsWith("text/html")) {
-          location.assign(to);
-          return;
-        }
-        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        for (const part of ["main", ".cabinet", "footer"]) {
-          document.querySelector(part).replaceWith(document.adoptNode(page.querySelector(part)));
-        }
+    // Our own replaceState; back and forward stay in the document, too, and need their page.
+    if (event.destination.sameDocument && event.navigationType !== "traverse") return;
+    const from = location.href;
+    event.intercept({ handler: () => turnTo(to, from, event.formData, event.signal) });
+  });
+
+  // The address is the new one already. So either the new page is shown, or what
+  // went wrong: never the old page under the new address.
+  async function turnTo(to, from, form, signal) {
+    try {
+      const ask = form ? { method: "POST", body: new URLSearchParams(form) } : {};
+      const answer = await fetch(to, { ...ask, signal });
+      const html = answer.headers.get("content-type")?.startsWith("text/html");
+      if (answer.ok && !html && !form) {
+        untouched = true;
+        location.reload(); // no page of ours: a file, say
+        return;
+      }
+      const page = new DOMParser().parseFromString(html ? await answer.text() : "", "text/html");
+      const pairs = PARTS.map((part) => [document.querySelector(part), page.querySelector(part)]);
+      if (pairs.every(([, fresh]) => fresh)) {
+        for (const [old, fresh] of pairs) old.replaceWith(document.adoptNode(fresh));
         document.title = page.title;
         if (form) history.replaceState(null, "", answer.url);
         mark();
-        document.getElementById("main").focus({ preventScroll: true });
-      },
-    });
-  });
+      } else {
+        sayLost(to, from, form);
+      }
+    } catch (error) {
+      if (signal.aborted) throw error; // the listener went elsewhere meanwhile
+      sayLost(to, from, form);
+    }
+    document.getElementById("main").focus({ preventScroll: true });
+  }
+
+  // In place of a page that did not come. The sound goes on. A form is not sent
+  // again by itself: the way is back to where it was.
+  function sayLost(to, from, form) {
+    const add = (parent, tag, text, kind = "") => {
+      const element = document.createElement(tag);
+      element.textContent = text;
+      element.className = kind;
+      return parent.appendChild(element);
+    };
+    if (form) history.replaceState(null, "", from);
+    const back = new URL(form ? from : to);
+    back.hash = ""; // with it, the link would only scroll
+    const box = document.createElement("section");
+    box.className = "panel lost";
+    add(box, "h1", "Signal lost for a moment");
+    add(box, "p", "The page did not come through. This mostly passes within seconds. What is playing goes on.");
+    add(add(box, "p", "", "buttons"), "a", form ? "Back to the page" : "Try again", "press").href = back.href;
+    document.getElementById("main").replaceChildren(box);
+    document.title = "Signal lost for a moment - Radiodeck";
+  }
 
   volume.value = recall(LOUDNESS) ?? volume.value;
   audio.volume = volume.value / 100;

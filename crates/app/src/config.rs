@@ -61,6 +61,9 @@ pub struct Limits {
     pub write_deadline_ms: u64,
     /// How long a client may stop taking bytes of an answer, milliseconds.
     pub stalled_client_timeout_ms: u64,
+    /// How long a request's body may take to arrive, milliseconds; then it is
+    /// refused with 408. Not part of `request_deadline_ms`.
+    pub body_deadline_ms: u64,
     /// Largest request body, bytes.
     pub max_body_bytes: usize,
 }
@@ -73,6 +76,7 @@ impl Default for Limits {
             request_deadline_ms: 10_000,
             write_deadline_ms: 2_500,
             stalled_client_timeout_ms: 30_000,
+            body_deadline_ms: 5_000,
             max_body_bytes: 64 * 1024,
         }
     }
@@ -95,6 +99,10 @@ impl Limits {
         Duration::from_millis(self.stalled_client_timeout_ms)
     }
 
+    pub(crate) fn body_deadline(&self) -> Duration {
+        Duration::from_millis(self.body_deadline_ms)
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         let within = |key: &str, value: u64, low: u64, high: u64| {
             if (low..=high).contains(&value) {
@@ -115,6 +123,7 @@ impl Limits {
             100,
             600_000,
         )?;
+        within("body_deadline_ms", self.body_deadline_ms, 100, 600_000)?;
         within("max_body_bytes", self.max_body_bytes as u64, 1024, 16 * 1024 * 1024)
     }
 }
@@ -245,6 +254,7 @@ mod tests {
             ("drain_notice_ms = 20000", key.path(), "drain_notice_ms"),
             ("[limits]\nmax_connections = 0", key.path(), "limits.max_connections"),
             ("[limits]\nmax_conections = 1", key.path(), "limits.max_conections"),
+            ("[limits]\nbody_deadline_ms = 0", key.path(), "limits.body_deadline_ms"),
             ("instance = \"two words\"", key.path(), "instance"),
             ("api_base_url = \"api.example\"", key.path(), "api_base_url"),
             ("trusted_proxies = [\"ten\"]", key.path(), "trusted_proxies[0]"),
@@ -263,6 +273,7 @@ mod tests {
         let config: AppConfig = ::service::load(Some(&path), "RADIODECK_APP", []).expect("config/app.toml is valid");
         assert_eq!(config.trusted_proxies, default_trusted_proxies());
         assert_eq!(config.limits.request_deadline_ms, Limits::default().request_deadline_ms);
+        assert_eq!(config.limits.body_deadline_ms, Limits::default().body_deadline_ms);
         assert_eq!(config.database.nodes.len(), 3);
     }
 }

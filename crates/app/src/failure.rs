@@ -41,6 +41,13 @@ pub(crate) enum Failure {
         /// What is allowed.
         limit_bytes: usize,
     },
+    /// The body did not arrive in time: the client's fault, and the connection
+    /// is of no more use.
+    #[error("The body did not arrive within {deadline_ms} ms.")]
+    SlowBody {
+        /// How long was waited.
+        deadline_ms: u64,
+    },
     /// The body is of a type that parameters cannot be read from.
     #[error("Parameters are read from application/x-www-form-urlencoded and application/json, not from {0}.")]
     UnsupportedMedia(String),
@@ -58,6 +65,9 @@ pub(crate) enum Failure {
     /// A form that another site sent.
     #[error("This form was not sent from this site, so nothing was changed.")]
     CrossSite,
+    /// A vote that a page of another site had its visitor's browser send.
+    #[error("A page of another site sent this without the visitor's doing, so nothing was counted.")]
+    Planted,
     /// Nobody answered within the deadline.
     #[error("This took longer than {deadline_ms} ms, so it was given up.")]
     Deadline {
@@ -88,9 +98,10 @@ impl Failure {
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnknownFormat(_) | Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BadParameter { .. } | Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::CrossSite | Self::Planted => StatusCode::FORBIDDEN,
             Self::Deadline { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Catalog(error) => match error.fault() {
                 Fault::Caller => StatusCode::BAD_REQUEST,
@@ -126,6 +137,10 @@ impl Failure {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        if let Self::SlowBody { .. } = self {
+            // What is left of the body would be read as the next request (RFC 9110, 15.5.9).
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if let Self::MethodNotAllowed { allow } = self
             && let Ok(allow) = HeaderValue::from_str(allow)

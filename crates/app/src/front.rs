@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use catalog::NodeRole;
 use futures::FutureExt;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use hyper::body::Body as _;
 use tokio::time::timeout;
 use tower::ServiceExt;
 use tracing::{debug, error};
@@ -94,7 +95,7 @@ impl Front {
         response
     }
 
-    async fn dispatch(&self, host: Host, request: Request<Body>) -> Response {
+    async fn dispatch(&self, host: Host, mut request: Request<Body>) -> Response {
         // Postgres cannot hold NUL and no page has one: say so before anything decodes it.
         if request.uri().path().contains("%00") {
             return Failure::BadRequest("The address holds a NUL character (%00).".into()).into_response();
@@ -103,16 +104,24 @@ impl Front {
             return api::preflight();
         }
         let router = match host {
-            Host::Api => self.api.clone(),
+            Host::Api => {
+                api::slashes::strip(request.uri_mut());
+                self.api.clone()
+            }
             Host::Site => self.site.clone(),
         };
+        let mut deadline = self.state.limits.request_deadline();
+        if !request.body().is_end_stream() {
+            // A slow body has a bound and an error of its own: it must not look like a slow server.
+            deadline += self.state.limits.body_deadline();
+        }
         let answer = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
-        match timeout(self.state.limits.request_deadline(), answer).await {
+        match timeout(deadline, answer).await {
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(never))) => match never {},
             Ok(Err(panic)) => Failure::Internal(format!("panic: {}", words(&*panic))).into_response(),
             Err(_) => Failure::Deadline {
-                deadline_ms: self.state.limits.request_deadline_ms,
+                deadline_ms: deadline.as_millis() as u64,
             }
             .into_response(),
         }

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 
 use crate::api::ask::Ask;
-use crate::api::{categories, click, index, stations, stats, vote};
+use crate::api::{categories, click, index, servers, stations, stats, vote};
 use crate::failure::Failure;
 use crate::site::{about, assets, home, search, station};
 use crate::state::AppState;
@@ -20,51 +20,45 @@ type Shared = State<Arc<AppState>>;
 
 /// The API. Every address is there with the format in front (`/json/stats`) and
 /// without, where `Accept` decides. Reads take POST as well: clients put their
-/// parameters into the body when they are many.
+/// parameters into the body when they are many. Slashes at the end of a path are
+/// gone before it is looked up here ([`crate::api::slashes`]).
 pub(crate) fn api(state: Arc<AppState>) -> Router {
     let mut router = Router::new().route("/", get(index::index));
     for format in ["/{format}", ""] {
         let at = |path: &str| format!("{format}{path}");
         router = router
             .route(&at("/stations"), read(stations::all))
-            .route(&at("/stations/"), read(stations::all))
             .route(&at("/stations/search"), read(stations::search))
             .route(&at("/stations/byurl"), read(stations::by_url))
-            .route(&at("/stations/byuuid"), read(stations::by_uuids))
-            .route(&at("/stations/byuuid/"), read(stations::by_uuids))
+            .route(&at("/stations/byuuid"), read(stations::by_uuid))
             .route(&at("/stations/byuuid/{term}"), read(stations::by_uuid))
             .route(&at("/countries"), read(categories::countries))
-            .route(&at("/countries/"), read(categories::countries))
             .route(&at("/countries/{filter}"), read(categories::countries))
             .route(&at("/countrycodes"), read(categories::country_codes))
-            .route(&at("/countrycodes/"), read(categories::country_codes))
             .route(&at("/countrycodes/{filter}"), read(categories::country_codes))
             .route(&at("/codecs"), read(categories::codecs))
-            .route(&at("/codecs/"), read(categories::codecs))
             .route(&at("/codecs/{filter}"), read(categories::codecs))
             .route(&at("/languages"), read(categories::languages))
-            .route(&at("/languages/"), read(categories::languages))
             .route(&at("/languages/{filter}"), read(categories::languages))
             .route(&at("/tags"), read(categories::tags))
-            .route(&at("/tags/"), read(categories::tags))
             .route(&at("/tags/{filter}"), read(categories::tags))
             .route(&at("/states"), read(categories::states))
-            .route(&at("/states/"), read(categories::states))
             .route(&at("/states/{filter}"), read(categories::states))
             .route(&at("/states/{country}/"), read(categories::states))
             .route(&at("/states/{country}/{filter}"), read(categories::states))
             .route(&at("/stats"), read(stats::stats))
+            .route(&at("/servers"), read(servers::servers))
             .route(&at("/url/{uuid}"), read(click::click))
             .route(&at("/vote/{uuid}"), read(vote::vote));
         for by in &stations::BY {
             let handler = read(move |state: Shared, ask: Ask| stations::by(by, state, ask));
-            for path in ["", "/", "/{term}"] {
+            for path in ["", "/{term}"] {
                 router = router.route(&at(&format!("/stations/{}{path}", by.path)), handler.clone());
             }
         }
         for top in &stations::TOP {
             let handler = read(move |state: Shared, ask: Ask| stations::top(top, state, ask));
-            for path in ["", "/", "/{count}"] {
+            for path in ["", "/{count}"] {
                 router = router.route(&at(&format!("/stations/{}{path}", top.path)), handler.clone());
             }
         }

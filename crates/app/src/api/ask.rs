@@ -51,7 +51,7 @@ impl FromRequest<Arc<AppState>> for Ask {
             format,
             caller,
             path,
-            params: Params::read(request, state.limits.max_body_bytes).await?,
+            params: Params::read(request, &state.limits).await?,
         })
     }
 }
@@ -63,6 +63,13 @@ impl Ask {
             Some((_, value)) if !value.is_empty() => values::bounded(name, value).map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// Stations' ids in a part of the path, as a comma list; `None` when it is
+    /// absent. `field` is what an error calls it.
+    pub(crate) fn path_uuids(&self, name: &str, field: &str) -> Result<Option<Vec<Uuid>>, Failure> {
+        let part = self.path.iter().find(|(key, _)| key == name);
+        part.map(|(_, value)| values::uuids(field, value)).transpose()
     }
 
     /// A station's id in the path.

@@ -8,8 +8,8 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use catalog::{Station, StationBatches};
-use futures::stream;
-use http::{HeaderValue, header};
+use futures::{FutureExt, stream};
+use http::{HeaderValue, Method, header};
 use tracing::warn;
 
 use crate::api::negotiate::Format;
@@ -98,8 +98,14 @@ pub(crate) fn one(format: Format, element: &'static str, record: &[Named<'_>], k
     response(format, Body::from(out), keep)
 }
 
-/// Stations as they come.
-pub(crate) async fn stations(format: Format, mut batches: StationBatches, keep: Keep) -> Result<Response, Failure> {
+/// Stations as they come. HEAD waits for no more than the first batch: only a
+/// list that is whole by then tells its length.
+pub(crate) async fn stations(
+    format: Format,
+    method: &Method,
+    mut batches: StationBatches,
+    keep: Keep,
+) -> Result<Response, Failure> {
     let mut writer = Writer {
         format,
         element: "station",
@@ -109,7 +115,17 @@ pub(crate) async fn stations(format: Format, mut batches: StationBatches, keep: 
     writer.open(&mut head);
     let mut ended = !append(&mut writer, &mut head, batches.next().await.transpose()?);
     // A second batch tells a short list from a long one.
-    if !ended {
+    if !ended && *method == Method::HEAD {
+        match batches.next().now_or_never() {
+            Some(None) => ended = true,
+            Some(Some(Err(error))) => return Err(error.into()),
+            // Nobody takes the rest; its reading ends with `batches`.
+            Some(Some(Ok(_))) | None => {
+                let unmeasured = Body::from_stream(stream::empty::<io::Result<Bytes>>());
+                return Ok(response(format, unmeasured, keep));
+            }
+        }
+    } else if !ended {
         ended = !append(&mut writer, &mut head, batches.next().await.transpose()?);
     }
     if ended {

@@ -8,36 +8,40 @@
 use axum::extract::Request;
 use http::{HeaderMap, Method, header};
 use http_body_util::LengthLimitError;
-use serde_json::Value;
+use serde_json::{Number, Value};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::api::values;
+use crate::config::Limits;
 use crate::failure::Failure;
 
 /// Longest stream URL that is looked up, bytes: the longest that is known has 14,971.
 const MAX_URL_BYTES: usize = 16 * 1024;
-/// Most station ids in one question.
-const MAX_UUIDS: usize = 1_000;
 
 /// Pairs of plain key and value, in the order in which they count.
 #[derive(Debug, Default)]
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
-    /// Reads query and body.
-    pub(crate) async fn read(request: Request, max_body_bytes: usize) -> Result<Self, Failure> {
+    /// Reads query and body, the latter within its bounds on size and time.
+    pub(crate) async fn read(request: Request, limits: &Limits) -> Result<Self, Failure> {
         let query = request.uri().query().unwrap_or_default().to_owned();
         let mut params = Self::default();
         if request.method() == Method::POST {
             let (head, body) = request.into_parts();
+            let max_body_bytes = limits.max_body_bytes;
             let declared = content_length(&head.headers);
             if declared.is_some_and(|length| length > max_body_bytes as u64) {
                 return Err(Failure::BodyTooLarge {
                     limit_bytes: max_body_bytes,
                 });
             }
-            let bytes = axum::body::to_bytes(body, max_body_bytes)
+            let bytes = timeout(limits.body_deadline(), axum::body::to_bytes(body, max_body_bytes))
                 .await
+                .map_err(|_| Failure::SlowBody {
+                    deadline_ms: limits.body_deadline_ms,
+                })?
                 .map_err(|error| body_failure(error, max_body_bytes))?;
             params.add_body(&head.headers, &bytes)?;
         }
@@ -81,7 +85,7 @@ impl Params {
                 Value::Null => continue,
                 Value::String(text) => text,
                 Value::Bool(value) => value.to_string(),
-                Value::Number(number) => number.to_string(),
+                Value::Number(number) => plain_number(&number),
                 Value::Array(items) => items
                     .into_iter()
                     .map(|item| match item {
@@ -166,22 +170,21 @@ impl Params {
         let Some(value) = self.get(name) else {
             return Ok(None);
         };
-        let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let uuids = parts
-            .map(|part| values::uuid(name, part))
-            .collect::<Result<Vec<_>, _>>()?;
-        if uuids.len() > MAX_UUIDS {
-            return Err(Failure::parameter(
-                name,
-                format!("names more than {MAX_UUIDS} stations."),
-            ));
-        }
-        Ok(Some(uuids))
+        values::uuids(name, value).map(Some)
     }
 }
 
 fn plain(key: &str) -> String {
     key.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
+}
+
+/// JSON has one kind of number: `5.0` is as whole as `5`, and languages without
+/// integers write it so.
+fn plain_number(number: &Number) -> String {
+    match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 => format!("{float:.0}"),
+        _ => number.to_string(),
+    }
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
@@ -213,7 +216,15 @@ mod tests {
             .header(header::CONTENT_TYPE, content_type)
             .body(Body::from(body.to_owned()))
             .expect("a request");
-        futures::executor::block_on(Params::read(request, 1024))
+        let limits = Limits {
+            max_body_bytes: 1024,
+            ..Limits::default()
+        };
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime")
+            .block_on(Params::read(request, &limits))
     }
 
     fn field(result: Result<impl std::fmt::Debug, Failure>) -> String {
@@ -247,6 +258,22 @@ mod tests {
         assert_eq!(params.limit().expect("read"), Some(5));
         assert_eq!(params.boolean("reverse").expect("read"), Some(true));
         assert_eq!(params.text("country").expect("read").as_deref(), Some("y"));
+    }
+
+    #[test]
+    fn a_json_number_without_a_fraction_is_whole_however_it_is_written() {
+        for (limit, expected) in [
+            ("5.0", Some(5)),
+            ("1e2", Some(100)),
+            ("-0.0", Some(0)),
+            ("-1.0", None),
+            ("1e30", None),
+        ] {
+            let params = post("application/json", &format!("{{\"limit\":{limit}}}"), "").expect("read");
+            assert_eq!(params.limit().expect("read"), expected, "{limit}");
+        }
+        let params = post("application/json", r#"{"limit":1.5}"#, "").expect("read");
+        assert_eq!(field(params.limit()), "limit");
     }
 
     #[test]

@@ -97,20 +97,15 @@ pub(crate) async fn by(kind: &'static By, state: Shared, ask: Ask) -> Result<Res
     answer(&state, &ask, query).await
 }
 
-/// One station by the id in the path, as a list that is empty when there is none.
+/// Stations by their ids, in the path or in the parameter `uuids`; a list that
+/// is empty when there are none.
 pub(crate) async fn by_uuid(state: Shared, ask: Ask) -> Result<Response, Failure> {
     let mut query = filters::list(&ask.params)?;
-    let term = ask.path_text("term")?.unwrap_or_default();
-    // Clients put several into the path, too.
-    let uuids = term.split(',').map(|part| values::uuid("stationuuid", part));
-    query.uuids = Some(uuids.collect::<Result<_, _>>()?);
-    answer(&state, &ask, query).await
-}
-
-/// Stations by the ids in the parameter `uuids`.
-pub(crate) async fn by_uuids(state: Shared, ask: Ask) -> Result<Response, Failure> {
-    let mut query = filters::list(&ask.params)?;
-    query.uuids = Some(ask.params.uuids("uuids")?.unwrap_or_default());
+    let uuids = match ask.path_uuids("term", "stationuuid")? {
+        Some(uuids) => Some(uuids),
+        None => ask.params.uuids("uuids")?,
+    };
+    query.uuids = Some(uuids.unwrap_or_default());
     answer(&state, &ask, query).await
 }
 
@@ -144,5 +139,5 @@ async fn answer(state: &AppState, ask: &Ask, query: StationQuery) -> Result<Resp
         return Ok(list::records::<[&[_]; 0]>(ask.format, "station", [], keep));
     }
     let batches = state.database.read().stations(&query).await?;
-    list::stations(ask.format, batches, keep).await
+    list::stations(ask.format, &ask.method, batches, keep).await
 }

@@ -7,6 +7,9 @@ use crate::failure::Failure;
 /// Longest text that is searched for, characters.
 pub(crate) const MAX_TERM_CHARS: usize = 400;
 
+/// Most station ids in one question.
+const MAX_UUIDS: usize = 1_000;
+
 /// A whole number within what 64 bits hold; larger ones are clamped, since they
 /// mean "very many".
 pub(crate) fn number(name: &str, value: &str) -> Result<i64, Failure> {
@@ -42,6 +45,19 @@ pub(crate) fn bounded(name: &str, value: &str) -> Result<String, Failure> {
 pub(crate) fn uuid(name: &str, value: &str) -> Result<Uuid, Failure> {
     Uuid::try_parse(value)
         .map_err(|_| Failure::parameter(name, format!("is `{}`, which is no UUID.", shortened(value))))
+}
+
+/// Stations' ids as a comma list, spaces and empty places left out.
+pub(crate) fn uuids(name: &str, value: &str) -> Result<Vec<Uuid>, Failure> {
+    let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let uuids = parts.map(|part| uuid(name, part)).collect::<Result<Vec<_>, _>>()?;
+    if uuids.len() > MAX_UUIDS {
+        return Err(Failure::parameter(
+            name,
+            format!("names more than {MAX_UUIDS} stations."),
+        ));
+    }
+    Ok(uuids)
 }
 
 /// Text without NUL, which Postgres cannot hold.

@@ -5,17 +5,23 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use catalog::VoteOutcome;
-use http::Method;
+use http::{HeaderMap, Method};
 
 use crate::api::ask::Ask;
 use crate::api::list::{self, Keep};
+use crate::api::planted;
 use crate::api::record::Field;
 use crate::failure::Failure;
 use crate::state::AppState;
 
 /// One vote per visitor, station and 24 hours. A refused one is 200 with
 /// `ok: false`, which is what clients look at. HEAD does not vote.
-pub(crate) async fn vote(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Response, Failure> {
+pub(crate) async fn vote(
+    State(state): State<Arc<AppState>>,
+    headers: HeaderMap,
+    ask: Ask,
+) -> Result<Response, Failure> {
+    planted::check(&headers)?;
     let uuid = ask.path_uuid("uuid")?;
     if ask.method == Method::HEAD {
         let station = state.database.read().station(uuid).await?;

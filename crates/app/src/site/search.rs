@@ -19,6 +19,8 @@ const PER_PAGE: u32 = 24;
 /// Nobody turns more pages; deeper offsets cost the database much.
 const MAX_PAGE: u32 = 400;
 const MAX_TERM_CHARS: usize = 400;
+/// What the form sends.
+const KEYS: [&str; 5] = ["q", "country", "language", "tag", "page"];
 
 /// What the form holds.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -100,6 +102,10 @@ impl Asked {
             ..Self::default()
         };
         for (key, value) in form_urlencoded::parse(raw.as_bytes()) {
+            // Keys that others put into links are theirs, whatever they hold.
+            if !KEYS.contains(&&*key) {
+                continue;
+            }
             if value.chars().nth(MAX_TERM_CHARS).is_some() {
                 return Err(Failure::parameter(
                     key,
@@ -115,6 +121,7 @@ impl Asked {
                 "country" => asked.country = value.to_owned(),
                 "language" => asked.language = value.to_owned(),
                 "tag" => asked.tag = value.to_lowercase(),
+                "page" if value.is_empty() => asked.page = 1,
                 "page" => {
                     asked.page = value
                         .parse()
@@ -236,6 +243,12 @@ mod tests {
             asked.narrowed()[0],
             ("jazz&".to_owned(), "/search?tag=smooth".to_owned())
         );
+    }
+
+    #[test]
+    fn what_others_put_into_a_link_does_not_matter() {
+        let asked = Asked::read(&format!("utm={}&x=%00&page=&q=jazz", "x".repeat(20_000))).expect("read");
+        assert_eq!((asked.q.as_str(), asked.page), ("jazz", 1));
     }
 
     #[test]

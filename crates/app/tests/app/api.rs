@@ -138,6 +138,39 @@ async fn an_empty_term_is_everything_and_nothing_is_redirected() {
 }
 
 #[tokio::test]
+async fn slashes_at_the_end_of_a_path_change_nothing() {
+    for path in [
+        "/json/stations/search",
+        "/json/stations/byname/complete",
+        "/json/stations/bycountrycodeexact/tl",
+        "/json/stations/topvote/3",
+        "/json/states/testland/sou",
+        "/json/countries/testland",
+        "/json/servers",
+    ] {
+        let bare = json(&format!("{path}?limit=3")).await;
+        assert_ne!(bare, json!([]), "{path}");
+        for slashes in ["/", "//"] {
+            assert_eq!(json(&format!("{path}{slashes}?limit=3")).await, bare, "{path}{slashes}");
+        }
+    }
+    assert_eq!(json("/json/stats/").await["status"], "OK");
+    let within = json("/json/states/testland/").await;
+    assert_eq!(within.as_array().map(Vec::len), Some(2), "every state of a country");
+    assert_eq!(json("/json/states/testland").await, json!([]), "no state is called so");
+}
+
+#[tokio::test]
+async fn the_only_server_is_the_host_that_was_asked() {
+    let ask = request(Method::GET, "api.radiodeck.si:8443", "/json/servers");
+    let answer = deck().send(ask.body(String::new()).expect("a request")).await;
+    assert_eq!(
+        serde_json::from_str::<Value>(answer.body()).expect("JSON"),
+        json!([{"ip": "api.radiodeck.si", "name": "api.radiodeck.si"}])
+    );
+}
+
+#[tokio::test]
 async fn keys_and_orders_are_understood_in_any_spelling() {
     let by_votes = names("/json/stations?ORDER=Votes&Reverse=TRUE&limit=5").await;
     assert_eq!(by_votes, names("/json/stations/topvote/5").await);
@@ -177,6 +210,12 @@ async fn many_ids_are_asked_for_at_once_and_unknown_ones_left_out() {
     let path = format!("/json/stations/byuuid?uuids={upper},{BROKEN},00000000-0000-4000-8000-000000000000");
     assert_eq!(names(&path).await.len(), 2);
     assert!(names("/json/stations/byuuid?uuids=").await.is_empty());
+    // Of 36 characters each, twenty are longer than a term may be; spaces and empty places do not matter.
+    let many: Vec<String> = (0..20).map(|n| format!("f1111111-0000-4000-8000-{n:012}")).collect();
+    let in_path = names(&format!("/json/stations/byuuid/{},%20,{upper},", many.join(","))).await;
+    assert_eq!(in_path.len(), 21);
+    let in_query = names(&format!("/json/stations/byuuid?uuids={},%20,{upper},", many.join(","))).await;
+    assert_eq!(in_path, in_query);
     assert!(
         names("/json/stations/byuuid/00000000-0000-4000-8000-000000000000")
             .await
@@ -193,7 +232,7 @@ async fn parameters_in_a_body_override_the_query() {
         ),
         (
             "application/json",
-            r#"{"name": "Complete Radio", "name_exact": true, "tagList": ["jazz"], "limit": 10}"#,
+            r#"{"name": "Complete Radio", "name_exact": true, "tagList": ["jazz"], "limit": 10.0}"#,
         ),
     ] {
         let request = request(

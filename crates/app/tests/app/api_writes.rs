@@ -91,6 +91,30 @@ async fn in_xml_an_outcome_is_a_status_element() {
 }
 
 #[tokio::test]
+async fn a_page_of_another_site_plants_no_vote() {
+    let uuid = filler(4);
+    let vote = async |path: &str, client: &str, mode: &str, dest: &str| {
+        let ask = request(Method::GET, "api.radiodeck.localhost", &format!("/json/{path}/{uuid}"))
+            .header("x-forwarded-for", client)
+            .header("sec-fetch-site", "cross-site")
+            .header("sec-fetch-mode", mode)
+            .header("sec-fetch-dest", dest);
+        deck().send(ask.body(String::new()).expect("a request")).await
+    };
+    for (mode, dest) in [("no-cors", "image"), ("no-cors", "script"), ("navigate", "iframe")] {
+        let answer = vote("vote", "203.0.113.8", mode, dest).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{dest}: {}", answer.body());
+        assert_eq!(header(&answer, "content-type"), "application/problem+json", "{dest}");
+    }
+    assert_eq!(station(&uuid).await["votes"], 0);
+    body(&vote("vote", "203.0.113.8", "cors", "empty").await);
+    body(&vote("vote", "203.0.113.9", "navigate", "document").await);
+    assert_eq!(station(&uuid).await["votes"], 2);
+    // A player on any page may play.
+    body(&vote("url", "203.0.113.8", "no-cors", "audio").await);
+}
+
+#[tokio::test]
 async fn an_unknown_station_takes_neither() {
     for path in ["vote", "url"] {
         let answer = from(

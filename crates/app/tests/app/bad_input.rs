@@ -31,6 +31,7 @@ fn problem(answer: &Response<String>, expected: StatusCode, what: &str) -> Value
 
 #[tokio::test]
 async fn a_parameter_that_cannot_be_used_is_named() {
+    let many_uuids = vec!["f1111111-0000-4000-8000-000000000000"; 1_001].join(",");
     let long = "x".repeat(20_000);
     for (path, field) in [
         ("/json/stations?limit=abc", "limit"),
@@ -44,7 +45,10 @@ async fn a_parameter_that_cannot_be_used_is_named() {
         (&format!("/json/stations/byname/{long}"), "term"),
         ("/json/stations/search?name=a%00b", "name"),
         ("/json/stations/byuuid/no-uuid", "stationuuid"),
+        ("/json/stations/byuuid/1,2", "stationuuid"),
+        (&format!("/json/stations/byuuid/{many_uuids}"), "stationuuid"),
         ("/json/stations/byuuid?uuids=1,2", "uuids"),
+        (&format!("/json/stations/byuuid?uuids={many_uuids}"), "uuids"),
         ("/json/stations/byurl", "url"),
         ("/json/stations/topvote/many", "count"),
         ("/json/url/no-uuid", "uuid"),

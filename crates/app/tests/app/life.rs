@@ -113,6 +113,36 @@ async fn a_client_that_never_asks_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
+async fn a_slow_body_is_the_clients_fault_and_ends_the_connection() {
+    let limits = Limits {
+        request_deadline_ms: 100,
+        body_deadline_ms: 300,
+        ..Limits::default()
+    };
+    let (app, _context) = without_database(limits).await;
+    let address = app.local_addr().expect("is bound");
+    tokio::spawn(app.run(Shutdown::new(Duration::from_secs(1))));
+    let mut slow = TcpStream::connect(address).await.expect("connects");
+    let begun = format!(
+        "POST /json/stations/search HTTP/1.1\r\nhost: {API}\r\n\
+         content-type: application/json\r\ncontent-length: 20\r\n\r\n{{\"na"
+    );
+    slow.write_all(begun.as_bytes()).await.expect("written");
+    let mut answer = String::new();
+    timeout(DEADLINE, slow.read_to_string(&mut answer))
+        .await
+        .expect("an answer and the end")
+        .expect("read");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    assert!(
+        answer.contains("content-type: application/problem+json\r\n"),
+        "{answer}"
+    );
+    assert!(!answer.contains("retry-after"), "{answer}");
+}
+
+#[tokio::test]
 async fn connections_beyond_the_bound_wait_their_turn() {
     let limits = Limits {
         max_connections: 1,

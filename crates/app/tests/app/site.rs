@@ -124,6 +124,24 @@ async fn search_counts_pages_and_helps() {
 }
 
 #[tokio::test]
+async fn what_others_put_into_a_link_does_not_stop_a_search() {
+    let long = "x".repeat(20_000);
+    let html = page(&format!("/search?q=filler&page=&utm={long}&b=%00"))
+        .await
+        .into_body();
+    assert!(html.contains("1,300 stations, page 1 of 55"), "{html}");
+}
+
+#[tokio::test]
+async fn the_play_button_of_the_deck_tells_its_state_once() {
+    let html = page("/").await.into_body();
+    let (_, deck) = html.split_once("<button id=\"deck-play\"").expect("the deck's button");
+    let (button, _) = deck.split_once('>').expect("its end");
+    assert!(button.contains("aria-label=\"Play\""), "{button}");
+    assert!(!button.contains("aria-pressed"), "{button}");
+}
+
+#[tokio::test]
 async fn a_vote_comes_back_to_the_page_and_counts_once() {
     let uuid = "f1111111-0000-4000-8000-000000000011";
     let path = format!("/station/{uuid}/vote");

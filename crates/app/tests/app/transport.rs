@@ -35,6 +35,22 @@ async fn head_tells_what_get_would() {
 }
 
 #[tokio::test]
+async fn head_on_a_long_list_needs_no_more_than_its_beginning() {
+    for format in ["json", "xml"] {
+        let path = format!("/{format}/stations/bycountryexact/Fillerland");
+        let get = deck().api(&path).await;
+        let ask = request(Method::HEAD, "api.radiodeck.localhost", &path);
+        let head = deck().send(ask.body(String::new()).expect("a request")).await;
+        assert_eq!(head.status(), StatusCode::OK, "{path}");
+        assert!(head.body().is_empty(), "{path}");
+        assert_eq!(header(&head, "content-length"), "", "{path}: nobody counted");
+        for name in ["content-type", "cache-control", "vary"] {
+            assert_eq!(header(&head, name), header(&get, name), "{path}: {name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn any_origin_may_ask() {
     for (method, path, expected) in [
         (Method::OPTIONS, "/json/stations/search", StatusCode::NO_CONTENT),
