@@ -42,11 +42,12 @@ image_state() {
 pull_if_registry_answers() {
     local log pull deadline=$((SECONDS + REGISTRY_ANSWER_S)) status=0
     log=$(mktemp)
-    timeout "$PULL_DEADLINE_S" docker pull "$1" >"$log" 2>&1 &
+    within "$PULL_DEADLINE_S" docker pull "$1" >"$log" 2>&1 &
     pull=$!
     while kill -0 "$pull" 2>/dev/null && ((SECONDS < deadline)) && ! grep -q 'Pulling from' "$log"; do sleep 0.1; done
     if ! grep -q 'Pulling from' "$log"; then kill "$pull" 2>/dev/null || true; fi
     wait "$pull" || status=$?
+    if ((status)) && [ -s "$log" ]; then say "$1 cannot be pulled: $(tail -n 1 "$log")"; fi
     rm -f "$log"
     return "$status"
 }

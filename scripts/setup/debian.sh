@@ -11,12 +11,17 @@ is_debian() {
     [ -r /etc/os-release ] && command -v apt-get >/dev/null && grep -qE '^ID=debian$' /etc/os-release
 }
 
-# Installs packages, asking nothing; the package lists are fetched once a run.
-apt_install() {
+# Fetches the package lists, once a run.
+apt_refresh() {
     if [ -z "${APT_UPDATED:-}" ]; then
         quietly apt-get update
         APT_UPDATED=1
     fi
+}
+
+# Installs packages, asking nothing.
+apt_install() {
+    apt_refresh
     quietly env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 

@@ -5,7 +5,7 @@
 readonly WITHOUT_DOCKER="Or run the same stack without Docker, on your own Postgres binaries: cargo run"
 
 # The daemon is asked, not the client. A daemon that hangs counts as absent.
-engine_answers() { timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+engine_answers() { within 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
 engine_answers_within() {
     local deadline=$((SECONDS + $1))

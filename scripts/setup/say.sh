@@ -11,6 +11,16 @@ fail() {
     exit 1
 }
 
+# Runs a command for so many seconds at most, where the machine has a way to see to that (macOS has none).
+within() {
+    if command -v timeout >/dev/null; then
+        timeout "$@"
+    else
+        shift
+        "$@"
+    fi
+}
+
 # Runs a command with its output kept back, and shows the output only if the
 # command fails: a set-up that works is read in a few lines.
 quietly() {
