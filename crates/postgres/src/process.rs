@@ -49,7 +49,7 @@ impl Running {
                 if let Some(status) = running.ended() {
                     return Err(exited(status.to_string()));
                 }
-                if status_line(&place.data()).is_some_and(|line| line == "ready") {
+                if status_line(&place.data(), running.pid).is_some_and(|line| line == "ready") {
                     return Ok(());
                 }
                 sleep(POLL).await;
@@ -154,9 +154,14 @@ fn signal(pid: Pid, signal: Signal) {
     let _ = kill_process(pid, signal);
 }
 
-/// The server's own word on its state: the eighth line of its pid file.
-fn status_line(data: &Path) -> Option<String> {
+/// The server's own word on its state: the eighth line of its pid file. One that was killed has left its last word
+/// there, so the first line must be the process that is asked about.
+fn status_line(data: &Path, pid: Pid) -> Option<String> {
     let text = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    let writer = text.lines().next()?.trim().parse().ok().and_then(Pid::from_raw);
+    if writer != Some(pid) {
+        return None;
+    }
     Some(text.lines().nth(7)?.trim().to_owned())
 }
 

@@ -201,3 +201,28 @@ async fn a_server_that_does_not_start_says_why() {
     let error = Cluster::start(config).await.expect_err("a bad setting").to_string();
     assert!(error.contains("shared_buffers"), "{error}");
 }
+
+/// A postmaster that was killed leaves a pid file that says `ready`.
+#[tokio::test]
+async fn a_node_whose_postmaster_was_killed_answers_once_it_is_started_again() {
+    let folder = folder();
+    let config = ClusterConfig::new(folder.path(), 1, passwords());
+    let cluster = Cluster::start(config).await.expect("starts");
+    let replica = cluster.nodes().remove(1);
+    let pid = || {
+        let lock = format!("{}/.s.PGSQL.{}.lock", replica.host, replica.port);
+        let text = std::fs::read_to_string(lock).expect("a lock file");
+        text.lines().next().expect("a pid").to_owned()
+    };
+    let before = pid();
+    let killed = Command::new("kill")
+        .args(["-KILL", &before])
+        .status()
+        .expect("kill runs");
+    assert!(killed.success());
+    assert_eq!(cluster.died().await, "pg-2");
+    cluster.start_node("pg-2").await.expect("starts again");
+    assert_ne!(pid(), before);
+    assert_eq!(ask(&cluster, "pg-2", "select 1").await, "1");
+    cluster.stop().await;
+}
