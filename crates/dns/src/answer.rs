@@ -30,6 +30,12 @@ pub enum Outcome {
     OtherClass,
     /// The question is for a transfer, which nobody is allowed.
     Transfer,
+    /// The question is for a type that is never in an answer.
+    NeverAType,
+    /// The question is for a type by which something is asked that we do not do.
+    MetaType,
+    /// The message is signed with a key that we do not have.
+    UnknownKey,
     /// The message is not one question.
     NotOneQuestion,
     /// The operation is none that we know.
@@ -53,6 +59,13 @@ impl Outcome {
             Self::NotOurs | Self::OtherClass => ResponseCode::Refused,
             // RFC 5936 section 2.2.1.
             Self::Transfer => ResponseCode::Refused,
+            // RFC 6891 section 6.1.1 has OPT in additional sections only, RFC 9824
+            // section 3.5 says it of NXNAME.
+            Self::NeverAType => ResponseCode::FormErr,
+            // RFC 6895 section 3.1, RFC 1035 section 4.1.1.
+            Self::MetaType => ResponseCode::NotImp,
+            // RFC 8945 section 5.2.1.
+            Self::UnknownKey => ResponseCode::NotAuth,
             // RFC 9619 section 4.
             Self::NotOneQuestion => ResponseCode::FormErr,
             // RFC 8906 section 3.1.4.
@@ -197,11 +210,15 @@ impl<'z> Finder<'_, 'z> {
         }
     }
 
-    /// RFC 6672 section 3.2: the DNAME, and a CNAME made of it for this name.
+    /// RFC 6672 section 3.2: the DNAME, and a CNAME made of it for this name. A chain
+    /// may pass the same DNAME again, which is there once (RFC 2181 section 5).
     fn rename(&mut self, name: &Name, qtype: Rtype, owner: Name, dname: &'z Rrset) -> Step {
         let prefix = name.labels_below(&owner).unwrap_or_default();
         let renamed = Name::read(&dname.rdata[0]).and_then(|(target, _)| Name::join(&prefix, &target));
-        self.push_answer(owner, dname);
+        let there = |entry: &Entry<'_>| entry.set.rtype == Rtype::DNAME && entry.owner == owner;
+        if !self.answer.answers.iter().any(there) {
+            self.push_answer(owner, dname);
+        }
         let Ok(renamed) = renamed else {
             self.answer.outcome = Outcome::NameTooLong;
             return Step::Done;

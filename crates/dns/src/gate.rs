@@ -1,10 +1,12 @@
-//! What is decided from the header alone, before a message is parsed: what gets
-//! no answer at all, so that we are never a mirror for forged packets, and what
-//! gets twelve bytes.
+//! What is decided before a message is parsed, from its header and its frame (where
+//! its names and records begin and end): what gets no answer at all, so that we are
+//! never a mirror for forged packets, and what gets twelve bytes.
 
 use std::net::SocketAddr;
 
 use crate::message::HEADER_BYTES;
+
+mod frame;
 
 /// A client of ours asks one question. Up to this many are parsed in order to be
 /// told, with EDNS, that they are too many; beyond it is nonsense.
@@ -35,8 +37,9 @@ pub enum Verdict {
     Parse,
 }
 
-/// Looks at the header of a message, and that the question's name is not
-/// compressed: it is the first, so it could point into the header only.
+/// Looks at the header of a message, that the question's name is not compressed
+/// (it is the first, so it could point into the header only), and that the sections
+/// and the options of EDNS fill the message exactly.
 #[must_use]
 pub fn look(message: &[u8], client: SocketAddr) -> Verdict {
     if client.port() == 0 {
@@ -55,6 +58,9 @@ pub fn look(message: &[u8], client: SocketAddr) -> Verdict {
     }
     let questions = u16::from_be_bytes([header[4], header[5]]);
     if questions > MAX_PARSED_QUESTIONS || (questions > 0 && !plain_name(&message[HEADER_BYTES..])) {
+        return Verdict::Reply(reply(header, FORMERR));
+    }
+    if !frame::is_whole(message, header) {
         return Verdict::Reply(reply(header, FORMERR));
     }
     Verdict::Parse
@@ -125,6 +131,17 @@ mod tests {
             let expected = [0x12, 0x34, 0x81 | opcode << 3, 0x14, 0, 0, 0, 0, 0, 0, 0, 0];
             assert_eq!(verdict, Verdict::Reply(expected), "opcode {opcode}");
         }
+    }
+
+    #[test]
+    fn what_does_not_fill_the_message_is_malformed() {
+        let expected = Verdict::Reply([0x12, 0x34, 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let mut trailing = query([0, 0], 1, QUESTION);
+        trailing.push(0);
+        assert_eq!(look(&trailing, client()), expected);
+        let mut missing = query([0, 0], 1, QUESTION);
+        missing[11] = 1;
+        assert_eq!(look(&missing, client()), expected);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use tracing::debug;
 use crate::answer::{Answer, Outcome};
 use crate::generation::{Generation, Store};
 use crate::message;
+use crate::tsig;
 use crate::view::Views;
 use crate::zone::{Name, Rtype};
 
@@ -52,6 +53,9 @@ impl Handler {
         if request.metadata.op_code != OpCode::Query {
             return Answer::of(Outcome::OtherOperation);
         }
+        if tsig::of(request).is_some() {
+            return Answer::of(Outcome::UnknownKey);
+        }
         let (Some(name), [query]) = (name, request.queries.queries()) else {
             return Answer::of(Outcome::NotOneQuestion);
         };
@@ -59,8 +63,13 @@ impl Handler {
             return Answer::of(Outcome::OtherClass);
         }
         let qtype = Rtype(query.query_type().into());
-        if matches!(qtype, Rtype::AXFR | Rtype::IXFR) {
-            return Answer::of(Outcome::Transfer);
+        match qtype {
+            Rtype::ANY => {}
+            Rtype::AXFR | Rtype::IXFR => return Answer::of(Outcome::Transfer),
+            Rtype::OPT | Rtype::NXNAME => return Answer::of(Outcome::NeverAType),
+            // 0 is like an unknown type: it asks for nothing that we do not do.
+            meta if meta.is_meta() && meta.0 != 0 => return Answer::of(Outcome::MetaType),
+            _ => {}
         }
         match generation.zones.zone_for(name, qtype) {
             Some(zone) => Answer::find(zone, name, qtype, self.views.of(request.src().ip())),
@@ -178,13 +187,19 @@ impl RequestHandler for Handler {
             metadata.truncation = sections.fit(limit, |sections| build(metadata, sections));
         }
 
-        let response = MessageResponseBuilder::new(queries, edns.as_ref()).build(
+        let mut response = MessageResponseBuilder::new(queries, edns.as_ref()).build(
             metadata,
             &sections.answers,
             &sections.authority,
             [],
             &sections.additional,
         );
+        if answer.outcome == Outcome::UnknownKey
+            && let Some(refusal) = tsig::bad_key(request)
+            && longest + tsig::longest(&refusal) <= limit
+        {
+            response.set_signature(Box::new(refusal));
+        }
         match response_handle.send_response(response).await {
             Ok(info) => info,
             Err(error) => {

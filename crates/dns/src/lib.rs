@@ -10,7 +10,7 @@
 //! - Everything that parses as a message goes through one
 //!   [`RequestHandler`](hickory_server::server::RequestHandler) ([`handler`]);
 //!   hickory parses, encodes and compresses. What must not be parsed or answered
-//!   is decided from the header before ([`gate`]).
+//!   is decided from the header and the frame before ([`gate`]).
 //! - Sockets are driven by loops of ours ([`transport`]), because hickory's put no
 //!   bound on connections and answer what must stay unanswered.
 //! - All zones are one immutable generation ([`generation`]), swapped whole.
@@ -30,6 +30,7 @@ mod reload;
 mod server;
 mod status;
 pub mod transport;
+mod tsig;
 pub mod view;
 pub mod zone;
 pub mod zonefile;

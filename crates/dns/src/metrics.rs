@@ -153,6 +153,7 @@ fn rcode(code: ResponseCode) -> &'static str {
         ResponseCode::NotImp => "NOTIMP",
         ResponseCode::Refused => "REFUSED",
         ResponseCode::YXDomain => "YXDOMAIN",
+        ResponseCode::NotAuth => "NOTAUTH",
         ResponseCode::BADVERS | ResponseCode::BADSIG => "BADVERS",
         _ => "other",
     }

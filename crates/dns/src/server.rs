@@ -71,6 +71,8 @@ the environment: RADIODECK_DNS__UDP__WORKERS=2, lists and tables in TOML.
 --check reads the zone files too and names file, line and reason. SIGHUP reads
 them again: all are swapped at once, or none is, and no query is lost. SIGTERM ends
 the server after what it has received is answered.";
+    // hickory warns of what it finds odd in a message, so anybody could fill the log.
+    const DEFAULT_LOG_FILTER: &'static str = "info,hickory_proto=error,hickory_server=error";
     type Config = Config;
 
     async fn build(mut config: Config, context: &mut Context) -> Result<Self, StartError> {

@@ -137,6 +137,28 @@ fn sigterm_ends_it_with_success_even_while_a_client_holds_a_connection() {
 }
 
 #[test]
+fn odd_messages_leave_no_line_in_the_log() {
+    let folder = folder(&zone());
+    let mut server = Running::start(command(folder.path(), "[{ origin = \"example\" }]", ""));
+    let addr = server.addr("dns-udp");
+    let plain = query("www.example", RecordType::A).to_vec().expect("encoded");
+    // An option that is cut, of which hickory warns if it gets to see it.
+    let mut cut = plain.clone();
+    let end = cut.len();
+    cut[end - 1] = 2;
+    cut.extend([0, 10]);
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+    for message in [&cut, &plain] {
+        socket.send_to(message, &addr).expect("sent");
+        socket.recv(&mut [0; 1500]).expect("an answer");
+    }
+    server.signal("TERM");
+    server.line(&["\"stopped\""]);
+    assert!(!server.seen.join("\n").contains("WARN"), "{}", server.seen.join("\n"));
+}
+
+#[test]
 fn metrics_and_status_tell_what_it_does() {
     let folder = folder(&zone());
     let mut running = Running::start(command(folder.path(), "[{ origin = \"example\" }]", ""));

@@ -30,6 +30,13 @@ async fn rfc1034_4_3_2_answers_denials_and_referrals() {
         ("badexample", RecordType::A, "Refused 0/0/0"),
         ("example", RecordType::AXFR, "Refused 0/0/0"),
         ("example", RecordType::IXFR, "Refused 0/0/0"),
+        ("www.example", RecordType::OPT, "FormErr 0/0/0"),
+        ("www.example", RecordType::Unknown(128), "FormErr 0/0/0"),
+        ("www.example", RecordType::TSIG, "NotImp 0/0/0"),
+        ("www.example", RecordType::Unknown(200), "NotImp 0/0/0"),
+        ("www.example", RecordType::Unknown(249), "NotImp 0/0/0"),
+        ("www.example", RecordType::Unknown(253), "NotImp 0/0/0"),
+        ("www.example", RecordType::Unknown(254), "NotImp 0/0/0"),
     ];
     for (name, rtype, expected) in table {
         let answer = server.ask(name, rtype).await;
@@ -115,6 +122,72 @@ async fn rfc6891_6_1_1_two_opt_records_are_malformed() {
         code(&server.exchange(&bytes).await.expect("an answer")),
         ResponseCode::FormErr
     );
+}
+
+#[tokio::test]
+async fn rfc6891_6_1_2_an_option_that_overruns_its_record_is_malformed() {
+    let server = Server::start().await;
+    let mut bytes = query("www.example", RecordType::A).to_vec().expect("encoded");
+    let end = bytes.len();
+    bytes[end - 1] = 2;
+    bytes.extend([0, 10]);
+    assert_eq!(
+        code(&server.exchange(&bytes).await.expect("an answer")),
+        ResponseCode::FormErr
+    );
+}
+
+#[tokio::test]
+async fn rfc1035_4_1_bytes_behind_the_message_are_malformed() {
+    let server = Server::start().await;
+    for message in [
+        query("www.example", RecordType::A),
+        query_with_id("www.example", RecordType::A, 1),
+    ] {
+        let mut bytes = message.to_vec().expect("encoded");
+        bytes.push(0);
+        let answer = server.exchange(&bytes).await.expect("an answer");
+        assert_eq!((code(&answer), answer.len()), (ResponseCode::FormErr, 12));
+    }
+}
+
+/// Adds a TSIG of a key named `key` to a query.
+fn signed(query: &[u8]) -> Vec<u8> {
+    let mut bytes = query.to_vec();
+    bytes[11] += 1;
+    bytes.extend_from_slice(b"\x03key\0\0\xfa\0\xff\0\0\0\0\0\x3d");
+    bytes.extend_from_slice(b"\x0bhmac-sha256\0\0\0\x65\0\0\0\x01\x2c\0\x20");
+    bytes.extend_from_slice(&[7; 32]);
+    bytes.extend_from_slice(b"\x12\x34\0\0\0\0");
+    bytes
+}
+
+#[tokio::test]
+async fn rfc8945_5_2_1_a_signature_is_by_a_key_that_we_do_not_have() {
+    let server = Server::start().await;
+    for rtype in [RecordType::A, RecordType::AXFR] {
+        let query = query("www.example", rtype).to_vec().expect("encoded");
+        let answer = server.exchange(&signed(&query)).await.expect("an answer");
+        assert_eq!(code(&answer), ResponseCode::NotAuth);
+        // Question, OPT, and a TSIG without a signature that says BADKEY (17).
+        assert_eq!(answer[4..12], [0, 1, 0, 0, 0, 0, 0, 2]);
+        let refusal =
+            b"\x03key\0\0\xfa\0\xff\0\0\0\0\0\x1d\x0bhmac-sha256\0\0\0\x65\0\0\0\x01\x2c\0\0\x12\x34\0\x11\0\0";
+        assert!(answer.ends_with(refusal), "{answer:02x?}");
+    }
+}
+
+#[tokio::test]
+async fn rfc8945_5_1_a_signature_that_is_not_the_last_record_is_malformed() {
+    let server = Server::start().await;
+    let query = query_with_id("www.example", RecordType::A, 0x1234)
+        .to_vec()
+        .expect("encoded");
+    let mut bytes = signed(&query);
+    bytes[11] += 1;
+    bytes.extend([0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0]);
+    let answer = server.exchange(&bytes).await.expect("an answer");
+    assert_eq!((code(&answer), answer.len()), (ResponseCode::FormErr, 12));
 }
 
 #[tokio::test]

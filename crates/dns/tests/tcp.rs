@@ -2,7 +2,7 @@
 
 mod support;
 
-use hickory_server::proto::op::Message;
+use hickory_server::proto::op::{Message, ResponseCode};
 use hickory_server::proto::rr::RecordType;
 use support::{Server, Tcp, query, query_with_id, shape, zone};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -119,6 +119,37 @@ async fn half_sent_messages_hold_nobody_up() {
     }
     let asked = async { server.tcp().await.ask("www.example", RecordType::A).await };
     assert_eq!(shape(&asked.await), "NoError aa 1/0/0");
+}
+
+#[tokio::test]
+async fn a_query_of_more_than_4096_bytes_is_refused_before_it_has_arrived() {
+    let server = Server::start().await;
+    let message = query("www.example", RecordType::A).to_vec().expect("encoded");
+    let mut tcp = server.tcp().await;
+    let mut bytes = (message.len() as u16).to_be_bytes().to_vec();
+    bytes.extend_from_slice(&message);
+    bytes.extend([0xff, 0xff]);
+    bytes.extend_from_slice(&message);
+    tcp.0.write_all(&bytes).await.expect("sent");
+    // What came before it is answered.
+    let answer = Message::from_vec(&tcp.receive().await.expect("an answer")).expect("a message");
+    assert_eq!(shape(&answer), "NoError aa 1/0/0");
+    let refusal = tcp.receive().await.expect("a refusal");
+    assert_eq!(
+        (&refusal[..2], support::code(&refusal)),
+        (&message[..2], ResponseCode::FormErr)
+    );
+    assert_eq!(tcp.receive().await, None);
+    // A whole one is refused as well, and the client sees it although it sent on.
+    let mut tcp = server.tcp().await;
+    let mut long = message;
+    long.resize(4097, 0);
+    tcp.send(&long).await;
+    assert_eq!(
+        support::code(&tcp.receive().await.expect("a refusal")),
+        ResponseCode::FormErr
+    );
+    assert_eq!(tcp.receive().await, None);
 }
 
 #[tokio::test]

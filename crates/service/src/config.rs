@@ -4,13 +4,16 @@
 //! `RADIODECK_LB__SERVICE__ADMIN_LISTEN` overrides `admin_listen` in
 //! `[service]` of the balancer: the prefix names the service, two underscores
 //! go one level down. A value that reads as a TOML value is taken as one
-//! (`8080`, `true`, `["a", "b"]`, `[{ name = "pg-1" }]`), anything else is a string.
+//! (`8080`, `true`, `["a", "b"]`, `[{ name = "pg-1" }]`), anything else is a string,
+//! and so is what must be one (a password `1234`).
 
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use toml::{Table, Value};
+
+use crate::environment::Overrides;
 
 /// Why a configuration cannot be used. The operator's fault; retrying without
 /// an edit does not help.
@@ -85,39 +88,44 @@ pub fn load<T: DeserializeOwned>(
         message: error.to_string(),
     })?;
 
-    let mut overrides = Vec::new();
-    let marker = format!("{prefix}__");
-    for (variable, raw) in environment {
-        if let Some(rest) = variable.strip_prefix(&marker) {
-            let keys: Vec<String> = rest.split("__").map(str::to_lowercase).collect();
-            set(&mut table, &keys, parse_value(&raw)).map_err(|key| ConfigError::Key {
-                origin: format!("(environment variable {variable})"),
-                key,
-                message: "is not a table, so nothing below it can be set".into(),
-            })?;
-            overrides.push((keys.join("."), variable));
-        }
-    }
-
-    serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
+    let mut overrides = Overrides::lay(&mut table, prefix, environment)?;
+    deserialize(table, &mut overrides).map_err(|error| {
         let key = error.path().to_string();
-        let from_environment = overrides.iter().find(|(path, _)| {
-            key == *path || key.starts_with(&format!("{path}.")) || key.starts_with(&format!("{path}["))
-        });
-        let origin = match (from_environment, path) {
-            (Some((_, variable)), _) => format!("(environment variable {variable})"),
+        let message = error.inner().message().trim().to_owned();
+        let origin = match (overrides.origin_of(&key, &message), path) {
+            (Some(variable), _) => format!("(environment variable {variable})"),
             (None, Some(path)) => match line_of::<T>(&text) {
                 Some(line) => format!("{}:{line}", path.display()),
                 None => path.display().to_string(),
             },
             (None, None) => "(built-in defaults)".into(),
         };
-        ConfigError::Key {
-            origin,
-            key,
-            message: error.inner().message().trim().to_owned(),
-        }
+        ConfigError::Key { origin, key, message }
     })
+}
+
+type PathError = serde_path_to_error::Error<toml::de::Error>;
+
+/// A value from the environment that reads as a number and should be a string is
+/// told by the error only. Each is tried once as a string; what is no better so is
+/// reported as it was read first.
+fn deserialize<T: DeserializeOwned>(mut table: Table, overrides: &mut Overrides) -> Result<T, PathError> {
+    let mut tried: Option<(String, PathError)> = None;
+    loop {
+        let error = match serde_path_to_error::deserialize(Value::Table(table.clone())) {
+            Ok(config) => return Ok(config),
+            Err(error) => error,
+        };
+        let key = error.path().to_string();
+        match tried.take() {
+            Some((before, first)) if before == key => return Err(first),
+            _ => {}
+        }
+        if !overrides.take_as_string(&mut table, &key) {
+            return Err(error);
+        }
+        tried = Some((key, error));
+    }
 }
 
 /// Reading the text alone, without overrides, fails at the same place and
@@ -126,28 +134,6 @@ fn line_of<T: DeserializeOwned>(text: &str) -> Option<usize> {
     let error = toml::from_str::<T>(text).err()?;
     let start = error.span()?.start;
     Some(text[..start].matches('\n').count() + 1)
-}
-
-fn parse_value(raw: &str) -> Value {
-    toml::from_str::<Table>(&format!("v = {raw}"))
-        .ok()
-        .and_then(|mut table| table.remove("v"))
-        .unwrap_or_else(|| Value::String(raw.to_owned()))
-}
-
-/// Puts `value` at the path `keys`; the error is the key that is in the way.
-fn set(table: &mut Table, keys: &[String], value: Value) -> Result<(), String> {
-    let Some((first, rest)) = keys.split_first() else {
-        return Ok(());
-    };
-    if rest.is_empty() {
-        table.insert(first.clone(), value);
-        return Ok(());
-    }
-    match table.entry(first.clone()).or_insert_with(|| Value::Table(Table::new())) {
-        Value::Table(inner) => set(inner, rest, value).map_err(|key| format!("{first}.{key}")),
-        _ => Err(first.clone()),
-    }
 }
 
 #[cfg(test)]
@@ -223,6 +209,52 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("RADIODECK_X__PORT"), "{text}");
         assert!(text.contains("`port`"), "{text}");
+    }
+
+    #[test]
+    fn an_override_below_a_list_names_its_variable() {
+        let error = load_text("[inner]\nname = \"a\"\n", &[("RADIODECK_X__INNER__LIST__0__X", "1")])
+            .expect_err("a table where a list belongs");
+        let text = error.to_string();
+        assert!(text.contains("RADIODECK_X__INNER__LIST__0__X"), "{text}");
+        assert!(text.contains("`inner.list`"), "{text}");
+        // Without a file, too.
+        let environment = [("RADIODECK_X__INNER__0__NAME".to_owned(), "a".to_owned())];
+        let text = load::<Outer>(None, "RADIODECK_X", environment)
+            .expect_err("no such key")
+            .to_string();
+        assert!(text.contains("RADIODECK_X__INNER__0__NAME"), "{text}");
+    }
+
+    #[test]
+    fn what_is_missing_is_not_blamed_on_a_variable_beside_it() {
+        let error = load_text("[inner]\n", &[("RADIODECK_X__INNER__LIST", "[1]")]).expect_err("no name");
+        let text = error.to_string();
+        assert!(text.contains("missing field `name`"), "{text}");
+        assert!(!text.contains("RADIODECK_X"), "{text}");
+    }
+
+    #[test]
+    fn a_string_from_the_environment_may_look_like_another_value() {
+        for raw in ["1", "12e5", "true", "2024-01-01", "[1]", "0x10"] {
+            let outer = load_text(
+                "[inner]\n",
+                &[("RADIODECK_X__INNER__NAME", raw), ("RADIODECK_X__PORT", "2")],
+            )
+            .expect("a string");
+            assert_eq!((outer.inner.name.as_str(), outer.port), (raw, 2));
+        }
+    }
+
+    #[test]
+    fn an_override_that_is_no_better_as_a_string_keeps_its_first_error() {
+        let environment = [("RADIODECK_X__INNER__NAME", "7"), ("RADIODECK_X__PORT", "1.5")];
+        let text = load_text("[inner]\n", &environment).expect_err("no port").to_string();
+        assert!(text.contains("RADIODECK_X__PORT"), "{text}");
+        assert!(text.contains("floating point `1.5`"), "{text}");
+        let environment = [("RADIODECK_X__INNER", "{ name = \"a\", list = [1, \"x\"] }")];
+        let text = load_text("", &environment).expect_err("no list").to_string();
+        assert!(text.contains("`inner.list[1]`"), "{text}");
     }
 
     #[test]

@@ -8,7 +8,9 @@ use clap::{CommandFactory, FromArgMatches};
 use tokio::runtime::{Builder, Runtime};
 use tracing::{error, info, warn};
 
-use crate::{Args, Config, Context, RunError, Shutdown, StartError, admin, bind_tcp, listening, load, probe};
+use crate::{
+    Args, Config, Context, RunError, Shutdown, StartError, admin, bind_tcp, environment, listening, load, probe,
+};
 
 /// One of Radiodeck's services.
 pub trait Service: Sized + Send + 'static {
@@ -24,6 +26,10 @@ pub trait Service: Sized + Send + 'static {
     /// Threads of the main runtime; `None` is one a core. A service that runs
     /// worker threads of its own needs few here.
     const RUNTIME_THREADS: Option<usize> = None;
+
+    /// What is logged when the configuration does not say, in the syntax of
+    /// `RUST_LOG`. A service whose libraries log a line a request silences them here.
+    const DEFAULT_LOG_FILTER: &'static str = "info";
 
     /// Binds every listener and prepares the rest. Nothing is served yet. What
     /// must come up before the service can serve holds a latch of
@@ -69,7 +75,8 @@ pub fn main<S: Service>() -> ExitCode {
             }
         };
     }
-    crate::init_tracing(args.log_format.unwrap_or(settings.log_format), &settings.log_filter);
+    let filter = settings.log_filter.as_deref().unwrap_or(S::DEFAULT_LOG_FILTER);
+    crate::init_tracing(args.log_format.unwrap_or(settings.log_format), filter);
     let runtime = match runtime::<S>() {
         Ok(runtime) => runtime,
         Err(error) => return fail::<S>(&error),
@@ -81,9 +88,14 @@ pub fn main<S: Service>() -> ExitCode {
 }
 
 fn read_config<S: Service>(args: &Args) -> Result<S::Config, StartError> {
-    let config: S::Config = load(args.config.as_deref(), S::ENV_PREFIX, std::env::vars())?;
+    let environment = environment(S::ENV_PREFIX)?;
+    let config: S::Config = load(args.config.as_deref(), S::ENV_PREFIX, environment)?;
     config.service().check()?;
-    config.check()?;
+    // A probe needs the admin address and no more. It runs every few seconds, and must
+    // neither read what the service has long since read nor fail because of an edit.
+    if !args.probe {
+        config.check()?;
+    }
     Ok(config)
 }
 

@@ -30,8 +30,9 @@ pub struct ServiceSettings {
     pub admin_listen: SocketAddr,
     /// Form of the log on standard error.
     pub log_format: LogFormat,
-    /// What is logged, in the syntax of `RUST_LOG`.
-    pub log_filter: String,
+    /// What is logged, in the syntax of `RUST_LOG`. `None` is the service's own
+    /// default, [`crate::Service::DEFAULT_LOG_FILTER`].
+    pub log_filter: Option<String>,
     /// How long a drain may take after SIGTERM, milliseconds, 0 to 600 000.
     /// What is still in flight then is cut.
     pub drain_deadline_ms: u64,
@@ -42,7 +43,7 @@ impl Default for ServiceSettings {
         Self {
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             log_format: LogFormat::Human,
-            log_filter: "info".into(),
+            log_filter: None,
             drain_deadline_ms: 10_000,
         }
     }
@@ -66,7 +67,9 @@ impl ServiceSettings {
                 format!("{} is more than 600000 (ten minutes)", self.drain_deadline_ms),
             ));
         }
-        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log_filter) {
+        if let Some(filter) = &self.log_filter
+            && let Err(error) = tracing_subscriber::EnvFilter::try_new(filter)
+        {
             return Err(ConfigError::value("service.log_filter", error.to_string()));
         }
         Ok(())

@@ -1,7 +1,9 @@
 //! The life of a real service process, from its first log line to its exit code.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -189,6 +191,14 @@ fn the_probe_asks_the_running_instance() {
     };
     let output = probe(&admin);
     assert!(output.status.success(), "{}", stderr(&output));
+    // It asks the instance that runs, and does not check what the next would start with.
+    let output = clock()
+        .env("RADIODECK_CLOCK__SERVICE__ADMIN_LISTEN", &admin)
+        .env("RADIODECK_CLOCK__WARM_UP_MS", "60001")
+        .arg("--probe")
+        .output()
+        .expect("the probe runs");
+    assert!(output.status.success(), "{}", stderr(&output));
     drop(service);
     let output = probe(&admin);
     assert!(!output.status.success());
@@ -216,6 +226,33 @@ fn check_names_what_is_wrong_and_starts_nothing() {
     );
     let good = clock().arg("--check").output().expect("runs");
     assert!(good.status.success(), "{}", stderr(&good));
+}
+
+#[test]
+fn a_variable_that_is_not_utf8_matters_only_when_it_is_ours() {
+    let odd = OsStr::from_bytes(b"\xff");
+    let foreign = clock().env("SOME_OTHER", odd).arg("--check").output().expect("runs");
+    assert!(foreign.status.success(), "{}", stderr(&foreign));
+    let ours = clock()
+        .env("RADIODECK_CLOCK__WARM_UP_MS", odd)
+        .arg("--check")
+        .output()
+        .expect("runs");
+    assert_eq!(ours.status.code(), Some(1), "{}", stderr(&ours));
+    for part in ["RADIODECK_CLOCK__WARM_UP_MS", "`warm_up_ms`", "not valid UTF-8"] {
+        assert!(stderr(&ours).contains(part), "{}", stderr(&ours));
+    }
+}
+
+#[test]
+fn a_log_filter_of_the_configuration_replaces_the_services_own() {
+    let filter = "info,service::readiness=off";
+    let mut service = Running::start(clock().env("RADIODECK_CLOCK__SERVICE__LOG_FILTER", filter));
+    let admin = service.wait_for_listener("admin");
+    until_it_answers(&admin, "/ready", "HTTP/1.1 200");
+    service.signal("-TERM");
+    service.wait_for(|event| event["message"] == "draining");
+    assert!(!service.said.join("\n").contains("\"ready\""), "{:#?}", service.said);
 }
 
 #[test]

@@ -33,6 +33,7 @@ sub NS ns.other.org.
 ns.sub A 192.0.2.30
 moved DNAME new
 host.new A 192.0.2.40
+again.new CNAME host.moved
 away DNAME example.org.
 long DNAME aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb.org.
 _sip._tcp SRV 1 1 5060 mail
@@ -172,6 +173,15 @@ fn rfc6672_3_2_a_dname_makes_a_cname_with_its_ttl() {
     assert_eq!(
         ask("nix.moved.example", "CNAME"),
         "Found aa | an moved.example. 300 DNAME x1 | an nix.moved.example. 300 CNAME x1"
+    );
+}
+
+#[test]
+fn rfc2181_5_a_dname_that_is_passed_twice_is_there_once() {
+    assert_eq!(
+        ask("again.moved.example", "A"),
+        "Found aa | an moved.example. 300 DNAME x1 | an again.moved.example. 300 CNAME x1 \
+         | an again.new.example. 300 CNAME x1 | an host.moved.example. 300 CNAME x1 | an host.new.example. 300 A x1"
     );
 }
 

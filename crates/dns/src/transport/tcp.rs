@@ -17,9 +17,15 @@ use tracing::{debug, warn};
 
 use super::connections::{Connections, Place};
 use super::{Exchange, Outbox};
+use crate::message::HEADER_BYTES;
 
 /// Answers are gathered up to this before they are written.
 const FLUSH_BYTES: usize = 32 * 1024;
+/// Longest message that is read. A query is one question and some options, far less
+/// than this; who announces more would only take memory with what is half sent.
+const MAX_QUERY_BYTES: usize = 4096;
+/// How much of what a client still sends is thrown away after the last answer.
+const MAX_DISCARDED_BYTES: usize = 128 * 1024;
 /// How long a message that has begun to arrive may take when a drain has begun.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
@@ -135,6 +141,18 @@ impl Server {
                 place.active();
                 deadline = Instant::now() + self.limits.idle;
             }
+            if let Some(header) = header_of_too_long(&received) {
+                // Too short for what it counts, so it is malformed whatever it says.
+                self.exchange
+                    .respond(header, client, Protocol::Tcp, &outbox, &mut answer)
+                    .await;
+                if !answer.is_empty() {
+                    ready.extend((answer.len() as u16).to_be_bytes());
+                    ready.extend_from_slice(&answer);
+                }
+                self.write(stream, &mut ready).await?;
+                return hang_up(stream).await;
+            }
             self.write(stream, &mut ready).await?;
             if draining && received.is_empty() {
                 return Ok(());
@@ -163,11 +181,40 @@ impl Server {
     }
 }
 
-/// The first message of what was received, if all of it is there. What is
-/// received is bounded by the longest message, 65 537 bytes, and one read more.
+/// The first message of what was received, if all of it is there and it is not too
+/// long. What is received is bounded by the longest message and one read more.
 fn first_message(received: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = announced(received)?;
+    rest.get(..length).filter(|_| length <= MAX_QUERY_BYTES)
+}
+
+/// The header of a first message that is too long, as soon as it is there.
+fn header_of_too_long(received: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = announced(received)?;
+    rest.get(..HEADER_BYTES).filter(|_| length > MAX_QUERY_BYTES)
+}
+
+fn announced(received: &[u8]) -> Option<(usize, &[u8])> {
     let (length, rest) = received.split_first_chunk::<2>()?;
-    rest.get(..usize::from(u16::from_be_bytes(*length)))
+    Some((usize::from(u16::from_be_bytes(*length)), rest))
+}
+
+/// Ends a connection whose client may still be sending. Closed at once, the system
+/// would reset it, and the client might never see the answer.
+async fn hang_up(stream: &mut TcpStream) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut scratch = [0; 1024];
+    let discard = async {
+        let mut discarded = 0;
+        while discarded < MAX_DISCARDED_BYTES {
+            match stream.read(&mut scratch).await? {
+                0 => break,
+                read => discarded += read,
+            }
+        }
+        Ok(())
+    };
+    timeout(DRAIN_GRACE, discard).await.unwrap_or(Ok(()))
 }
 
 fn note(ended: Result<(), tokio::task::JoinError>) {

@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hickory_server::net::xfer::Protocol;
 use service::Shutdown;
@@ -18,6 +18,12 @@ use super::{Exchange, Outbox};
 const MAX_DATAGRAM_BYTES: usize = 65_535;
 /// A full send buffer empties in far less, or the network is gone.
 const SEND_DEADLINE: Duration = Duration::from_millis(50);
+/// A drain answers what had arrived, which is no more than this many datagrams or
+/// what is answered in this time: what a flood adds meanwhile must not keep it alive.
+const DRAIN_DATAGRAMS: usize = 8192;
+const DRAIN_DEADLINE: Duration = Duration::from_millis(100);
+/// Datagrams of a drain between two looks at what else has to run.
+const DRAIN_YIELD: usize = 32;
 /// What the kernel keeps while we are busy; it may grant less.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 
@@ -28,7 +34,11 @@ pub(crate) fn widen(socket: &UdpSocket) {
     }
 }
 
-/// Answers until the shutdown begins, then answers what has arrived.
+/// Answers until the shutdown begins, then answers what has arrived, within
+/// [`DRAIN_DEADLINE`].
+///
+/// Under a flood there is always a datagram. The loop still lets others run, because
+/// tokio's sockets count against the budget of a task, and it sees the shutdown.
 ///
 /// # Errors
 /// What makes the socket useless; a single datagram never does.
@@ -49,8 +59,19 @@ pub(crate) async fn serve(socket: Arc<UdpSocket>, exchange: Arc<Exchange>, shutd
             break;
         }
     }
-    while let Ok((length, client)) = socket.try_recv_from(&mut query) {
+    let end = Instant::now() + DRAIN_DEADLINE;
+    for taken in 1..=DRAIN_DATAGRAMS {
+        // Unlike recv_from, this counts against no budget.
+        let Ok((length, client)) = socket.try_recv_from(&mut query) else {
+            break;
+        };
         answer_one(&socket, &exchange, &outbox, &query[..length], client, &mut answer).await;
+        if Instant::now() >= end {
+            break;
+        }
+        if taken % DRAIN_YIELD == 0 {
+            tokio::task::yield_now().await;
+        }
     }
     Ok(())
 }

@@ -118,6 +118,14 @@ impl ZoneBuilder {
                 "NS at {owner}: a wildcard cannot delegate (RFC 4592 section 4.2)"
             ));
         }
+        if rtype == Rtype::DNAME
+            && let Ok((renamed, _)) = Name::read(&rdata)
+            && renamed.to_lower().is_within(&owner)
+        {
+            return refuse(format!(
+                "DNAME at {owner}: its target {renamed} is at or below its own name, so names would grow for ever"
+            ));
+        }
         let node = self.apex.descend(&labels);
         if let Some(reason) = conflict(node, rtype, &rdata, at_apex) {
             return refuse(format!("{rtype} at {owner}: {reason}"));
@@ -325,6 +333,13 @@ mod tests {
         assert!(refused("d DNAME x.org.\nd DNAME y.org.\n").contains("another DNAME"));
         assert!(refused("d DNAME x.org.\nd NS ns1\n").contains("either delegated"));
         assert!(refused("d DNAME x.org.\nd CNAME ns1\n").contains("allows no other data"));
+    }
+
+    #[test]
+    fn a_dname_that_points_below_itself_is_refused() {
+        assert!(refused("d DNAME x.d\n").contains(":5: DNAME at d.example."));
+        assert!(refused("d DNAME D\n").contains("at or below its own name"));
+        assert_eq!(refused("d DNAME xd\n"), "accepted");
     }
 
     #[test]
