@@ -10,7 +10,7 @@ pub enum Error {
     /// No usable server binaries on this machine.
     #[error(
         "no Postgres {wanted} server found (looked in {searched}); install it: \
-         Debian and Ubuntu `apt-get install postgresql`, Fedora `dnf install postgresql-server`, macOS `brew install postgresql@17`"
+         Debian and Ubuntu `apt-get install postgresql`, Fedora `dnf install postgresql-server postgresql-contrib`, macOS `brew install postgresql@17`"
     )]
     NoBinaries {
         /// Which version would do.

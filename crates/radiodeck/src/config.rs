@@ -17,9 +17,11 @@ pub(crate) struct CliConfig {
     pub(crate) database: DatabaseConfig,
 }
 
+const PREFIX: &str = "RADIODECK_CLI";
+
 /// Reads `path`, overridden by `RADIODECK_CLI__DATABASE__...` in the environment.
 pub(crate) fn load(path: &Path) -> Result<CliConfig, ConfigError> {
-    let config: CliConfig = service::load(Some(path), "RADIODECK_CLI", std::env::vars())?;
+    let config: CliConfig = service::load(Some(path), PREFIX, service::environment(PREFIX)?)?;
     match config.database.check() {
         Ok(()) => Ok(config),
         // The text begins with the key.

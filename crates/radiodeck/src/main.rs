@@ -10,6 +10,7 @@ mod error;
 mod import;
 mod measure;
 mod migrate;
+mod outfile;
 mod secrets;
 mod up;
 

@@ -119,6 +119,22 @@ fn a_benchmark_that_cannot_run_says_why_in_its_report_and_exits_with_2() {
 }
 
 #[test]
+fn a_report_that_could_not_be_written_is_known_before_anything_is_measured() {
+    for command in [
+        ["bench", "api"],
+        ["bench", "all"],
+        ["drill", "failover"],
+        ["drill", "compose"],
+    ] {
+        let output = radiodeck(&[&command[..], &["--json", "/nowhere/report.json"]].concat());
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = error(&output);
+        assert!(said.contains("cannot write /nowhere/report.json"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
 fn load_goes_to_this_machine_only() {
     let output = radiodeck(&["drill", "compose", "--http", "192.0.2.1:80"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");

@@ -1,6 +1,8 @@
 //! `bench all`: every benchmark, and docs/benchmarks.md written from what they
-//! found. What stands outside of the markers is left alone.
+//! found. What stands outside of the markers is left alone, and so is the section
+//! of a benchmark that could not run this time.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,21 +14,33 @@ const BEGIN: &str = "<!-- begin: written by `radiodeck bench all` -->";
 const END: &str = "<!-- end -->";
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
+    output::check(args.json.iter().chain(&args.docs))?;
     let mut reports = Vec::new();
     for (name, _) in BENCHES {
         let report = measure_one(name, args)?;
         output::conclude(&report, None)?;
         reports.push(report);
     }
-    if let Some(path) = &args.json {
-        let text = serde_json::to_string_pretty(&reports).map_err(|error| Error::CannotRun(error.to_string()))?;
-        write(path, &(text + "\n"))?;
-    }
-    if let Some(path) = &args.docs {
-        let old = std::fs::read_to_string(path).unwrap_or_default();
-        write(path, &replace(&old, &reports))?;
-    }
+    // One file that cannot be written does not keep the other from being.
+    let json = args.json.as_deref().map_or(Ok(()), |path| write_json(path, &reports));
+    let docs = args.docs.as_deref().map_or(Ok(()), |path| write_docs(path, &reports));
+    json.and(docs)?;
     Ok(ExitCode::from(worst(&reports).exit_code()))
+}
+
+fn write_json(path: &Path, reports: &[Report]) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(reports).map_err(|error| Error::CannotRun(error.to_string()))?;
+    write(path, &(text + "\n"))
+}
+
+fn write_docs(path: &Path, reports: &[Report]) -> Result<(), Error> {
+    let old = match std::fs::read_to_string(path) {
+        Ok(old) => old,
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        // What cannot be read is not written over.
+        Err(error) => return Err(Error::CannotRun(format!("cannot read {}: {error}", path.display()))),
+    };
+    write(path, &replace(&old, reports))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {
@@ -50,7 +64,17 @@ fn worst(reports: &[Report]) -> Verdict {
 
 /// The document with its generated part replaced, or with one at the end.
 fn replace(old: &str, reports: &[Report]) -> String {
-    let sections: Vec<_> = reports.iter().map(table::markdown).collect();
+    let part = match (old.find(BEGIN), old.find(END)) {
+        (Some(begin), Some(end)) if begin < end => &old[begin + BEGIN.len()..end],
+        _ => "",
+    };
+    let section = |report: &Report| {
+        let kept = (report.verdict() == Verdict::CouldNotRun)
+            .then(|| section(part, &report.name))
+            .flatten();
+        kept.unwrap_or_else(|| table::markdown(report))
+    };
+    let sections: Vec<_> = reports.iter().map(section).collect();
     let generated = format!("{BEGIN}\n\n{}\n{END}", sections.join("\n"));
     match (old.find(BEGIN), old.find(END)) {
         (Some(begin), Some(end)) if begin < end => {
@@ -59,6 +83,14 @@ fn replace(old: &str, reports: &[Report]) -> String {
         _ if old.trim().is_empty() => format!("# Benchmarks\n\n{generated}\n"),
         _ => format!("{}\n\n{generated}\n", old.trim_end()),
     }
+}
+
+/// The section of the benchmark `name` as it stands in the generated part.
+fn section(part: &str, name: &str) -> Option<String> {
+    let mut lines = part.lines().skip_while(|line| line.strip_prefix("## ") != Some(name));
+    let head = lines.next()?;
+    let body: Vec<_> = lines.take_while(|line| !line.starts_with("## ")).collect();
+    Some(format!("{head}\n{}\n", body.join("\n").trim_end()))
 }
 
 #[cfg(test)]
@@ -86,6 +118,24 @@ mod tests {
         assert!(!second.contains("| p99 | 9 ms"), "{second}");
         assert!(second.ends_with("More.\n"), "{second}");
         assert_eq!(replace(&second, &[report(12.0)]), second);
+    }
+
+    #[test]
+    fn a_benchmark_that_could_not_run_keeps_its_old_section() {
+        let broken = |name| {
+            let mut report = Report::new(name);
+            report.missing("nothing to import");
+            report
+        };
+        let first = replace("", &[report(9.0), broken("lb")]);
+        assert!(first.contains("- nothing to import"), "{first}");
+        let second = replace(&first, &[broken("api"), broken("lb")]);
+        assert_eq!(second, first);
+        let third = replace(&first, &[report(12.0), broken("lb")]);
+        assert!(
+            third.contains("| p99 | 12 ms") && !third.contains("| p99 | 9 ms"),
+            "{third}"
+        );
     }
 
     #[test]

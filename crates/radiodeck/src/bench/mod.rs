@@ -1,9 +1,9 @@
-//! `radiodeck bench`: what the parts cost, against their bounds and, in the same
-//! run, against their peers.
+//! `radiodeck bench`: what the parts cost, against their bounds.
 
 mod all;
 mod api;
 mod child;
+mod kind;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,9 +22,9 @@ const BENCHES: [(&str, &str); 1] = [(
 
 /// Measure what the parts cost.
 ///
-/// NAME is one of `list`; `all` runs every one. Each prints a table and ends
+/// `list` shows the names; `all` runs every one. Each prints a table and ends
 /// with 0 when every bound holds, 1 when one does not and 2 when it could not
-/// run. A benchmark starts what it measures by itself, in a folder of its own.
+/// run or could not measure everything that has a bound. A benchmark starts what it measures by itself, in a folder of its own.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -32,12 +32,12 @@ Examples:
   cargo run --release -- bench api --json api.json
   cargo run --release -- bench all --docs docs/benchmarks.md")]
 pub(crate) struct Args {
-    /// Which one, or `list`, or `all`.
+    /// Which one, or `all`; `list` shows the names.
     name: String,
     /// Write the report as JSON (with `all`: a list of reports).
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// With `all`: rewrite the generated part of this Markdown file.
+    /// With `all`: rewrite the generated part of this Markdown file; what could not run keeps its section.
     #[arg(long, value_name = "FILE")]
     docs: Option<PathBuf>,
     /// Stations to import [default: $RADIODECK_STATIONS, else ../shared/data/stations.ndjson.gz].
@@ -60,6 +60,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, error::Error> {
         }
         "all" => Ok(all::run(&args)?),
         name if BENCHES.iter().any(|(known, _)| *known == name) => {
+            output::check(&args.json)?;
             Ok(conclude(&measure_one(name, &args)?, args.json.as_deref())?)
         }
         name => Err(Error::unknown("benchmark", name, &BENCHES.map(|(known, _)| known)).into()),

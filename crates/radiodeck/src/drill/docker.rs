@@ -1,7 +1,7 @@
 //! The few words of the docker command line that a drill needs. Containers are
 //! always named by their id.
 
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -13,9 +13,22 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Ids of the containers of `service` in the compose project `project`, running ones only, by name.
 pub(super) async fn containers(project: &str, service: &str) -> Result<Vec<String>, Error> {
+    list(project, service, "--all=false").await
+}
+
+/// The same with those that do not run.
+pub(super) async fn all_containers(project: &str, service: &str) -> Result<Vec<String>, Error> {
+    list(project, service, "--all").await
+}
+
+async fn list(project: &str, service: &str, which: &str) -> Result<Vec<String>, Error> {
     let text = run(&[
         "ps",
+        which,
         "--no-trunc",
+        // What `docker compose run` started is none of the service's own.
+        "--filter",
+        "label=com.docker.compose.oneoff=False",
         "--filter",
         &format!("label=com.docker.compose.project={project}"),
         "--filter",
@@ -47,7 +60,31 @@ pub(super) async fn start(id: &str) -> Result<(), Error> {
     run(&["start", id]).await.map(drop)
 }
 
-async fn run(args: &[&str]) -> Result<String, Error> {
+/// Stops one in good order and deletes it.
+pub(super) async fn remove(id: &str) -> Result<(), Error> {
+    stop(id).await?;
+    run(&["rm", id]).await.map(drop)
+}
+
+/// What `format` (a Go template) says of a container.
+pub(super) async fn inspect(id: &str, format: &str) -> Result<String, Error> {
+    let text = run(&["inspect", "--format", format, id]).await?;
+    Ok(text.trim().to_owned())
+}
+
+/// What a container has written to its standard error, each line after the time at which it came.
+pub(super) async fn log(id: &str) -> Result<String, Error> {
+    let output = output(&["logs", "--timestamps", id]).await?;
+    Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Gives what it writes to its standard output.
+pub(super) async fn run(args: &[&str]) -> Result<String, Error> {
+    let output = output(args).await?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+async fn output(args: &[&str]) -> Result<Output, Error> {
     let call = format!("docker {}", args.first().unwrap_or(&""));
     let command = Command::new("docker")
         .args(args)
@@ -59,7 +96,7 @@ async fn run(args: &[&str]) -> Result<String, Error> {
         .map_err(|_| Error::CannotRun(format!("{call}: no answer within {} s", DEADLINE.as_secs())))?
         .map_err(|error| Error::CannotRun(format!("{call}: {error}")))?;
     if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        Ok(output)
     } else {
         let said = String::from_utf8_lossy(&output.stderr);
         Err(Error::CannotRun(format!("{call}: {}", said.trim())))

@@ -10,7 +10,7 @@ use crate::measure::Error;
 /// A running stack that may be broken.
 pub(crate) enum Ground {
     Processes(Box<Processes>),
-    Compose(Compose),
+    Compose(Box<Compose>),
 }
 
 impl Ground {

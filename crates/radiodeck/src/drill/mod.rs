@@ -4,12 +4,15 @@
 mod compose;
 mod docker;
 mod failover;
+mod files;
 mod ground;
 mod processes;
 mod reads;
+mod scale;
 mod scenario;
 mod writes;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,16 +28,20 @@ const DRILLS: [(&str, &str); 2] = [
         "failover",
         "kill and restart app servers, a replica and the primary of a stack of its own, under load",
     ),
-    ("compose", "the same with the containers of the running compose stack"),
+    (
+        "compose",
+        "the same with the containers of the running compose stack, and add an app server to it",
+    ),
 ];
 
 /// Break parts of a stack under load and count what was lost.
 ///
-/// NAME is one of `list`. Each drill prints a table and ends with 0 when every
-/// bound holds, 1 when one does not and 2 when it could not run. `failover`
+/// `list` shows the names. Each drill prints a table and ends with 0 when every
+/// bound holds, 1 when one does not and 2 when it could not run or could not
+/// measure everything that has a bound. `failover`
 /// starts a stack of its own as processes; `compose` breaks the containers of the
-/// stack that runs on this machine, and puts right what it broke, also when it
-/// is interrupted.
+/// stack that runs on this machine and adds an app server to it, and puts right
+/// what it did, also when it is interrupted.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -42,17 +49,40 @@ Examples:
   radiodeck drill failover --json failover.json
   radiodeck drill compose --project radiodeck")]
 pub(crate) struct Args {
-    /// Which one, or `list`.
+    /// Which one; `list` shows the names.
     name: String,
     /// Write the report as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// With `compose`: name of the compose project.
-    #[arg(long, value_name = "NAME", default_value = "radiodeck")]
-    project: String,
-    /// With `compose`: where the balancer is published; a loopback address.
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
-    http: std::net::SocketAddr,
+    /// With `compose`: name of the compose project [default: $COMPOSE_PROJECT_NAME, else radiodeck].
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+    /// With `compose`: where the balancer is published; a loopback address [default: 127.0.0.1, port
+    /// $RADIODECK_HTTP_PORT, else 8080].
+    #[arg(long, value_name = "ADDR:PORT")]
+    http: Option<SocketAddr>,
+}
+
+impl Args {
+    /// The compose project, found as `docker compose` would find it in `environment`.
+    fn project(&self, environment: impl Fn(&str) -> Option<String>) -> String {
+        let set = |name| environment(name).filter(|value| !value.is_empty());
+        let named = self.project.clone().or_else(|| set("COMPOSE_PROJECT_NAME"));
+        named.unwrap_or_else(|| "radiodeck".into())
+    }
+
+    /// Where that publishes the balancer.
+    fn http(&self, environment: impl Fn(&str) -> Option<String>) -> Result<SocketAddr, Error> {
+        if let Some(http) = self.http {
+            return Ok(http);
+        }
+        let port = environment("RADIODECK_HTTP_PORT").filter(|value| !value.is_empty());
+        let port = port.map_or(Ok(8080), |text| {
+            let no_port = |_| Error::CannotRun(format!("RADIODECK_HTTP_PORT is no port: `{text}`"));
+            text.parse().map_err(no_port)
+        })?;
+        Ok((Ipv4Addr::LOCALHOST, port).into())
+    }
 }
 
 /// Runs the subcommand.
@@ -67,6 +97,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, error::Error> {
     if !DRILLS.iter().any(|(known, _)| *known == args.name) {
         return Err(Error::unknown("drill", &args.name, &DRILLS.map(|(known, _)| known)).into());
     }
+    output::check(&args.json)?;
     let report = match runtime()?.block_on(drill(&args)) {
         Err(Error::Interrupted) => return Err(Error::Interrupted.into()),
         Err(error) => output::could_not_run(&args.name, &error),
@@ -80,15 +111,65 @@ async fn drill(args: &Args) -> Result<Report, Error> {
     let mut interrupt = Interrupt::listen()?;
     progress.step("finding the stack", 0);
     let mut ground = match args.name.as_str() {
-        "compose" => Ground::Compose(compose::Compose::find(&args.project, args.http).await?),
+        "compose" => {
+            let environment = |name: &str| std::env::var(name).ok();
+            let (project, http) = (args.project(environment), args.http(environment)?);
+            Ground::Compose(Box::new(compose::Compose::find(&project, http).await?))
+        }
         _ => Ground::Processes(Box::new(processes::Processes::start(&mut interrupt).await?)),
     };
     let mut report = Report::new(&args.name);
     let outcome = tokio::select! {
-        outcome = failover::run(&mut ground, &mut report, &progress) => outcome,
+        outcome = break_it(&mut ground, &mut report, &progress) => outcome,
         () = interrupt.wait() => Err(Error::Interrupted),
     };
     progress.step("putting everything right", 0);
     ground.restore().await;
     outcome.map(|()| report)
+}
+
+async fn break_it(ground: &mut Ground, report: &mut Report, progress: &Progress) -> Result<(), Error> {
+    failover::run(ground, report, progress).await?;
+    if let Ground::Compose(compose) = ground {
+        scale::run(compose, report, progress).await;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(line: &[&str]) -> Args {
+        Line::try_parse_from([&["drill", "compose"], line].concat())
+            .expect("valid")
+            .args
+    }
+
+    #[test]
+    fn project_and_port_are_those_of_the_environment_unless_named() {
+        let environment = |name: &str| match name {
+            "COMPOSE_PROJECT_NAME" => Some("second".to_owned()),
+            "RADIODECK_HTTP_PORT" => Some("8081".to_owned()),
+            _ => None,
+        };
+        let empty = |_: &str| Some(String::new());
+        let http = |args: &Args, port: u16| args.http(environment).expect("an address").port() == port;
+        assert_eq!(args(&[]).project(environment), "second");
+        assert_eq!(args(&[]).project(empty), "radiodeck");
+        assert_eq!(args(&["--project", "third"]).project(environment), "third");
+        assert!(http(&args(&[]), 8081));
+        assert!(http(&args(&["--http", "127.0.0.1:9"]), 9));
+        assert_eq!(args(&[]).http(empty).expect("an address").port(), 8080);
+        let error = args(&[]).http(|_| Some("x".into())).expect_err("no port").to_string();
+        assert!(error.contains("RADIODECK_HTTP_PORT"), "{error}");
+    }
 }

@@ -16,18 +16,20 @@ use tokio::time::timeout;
 pub(crate) use self::outcome::summary;
 use self::progress::Progress;
 use self::source::Source;
-use crate::{config, error};
+use crate::{config, error, outfile};
 
 /// How long a primary is waited for.
 const PRIMARY_DEADLINE: Duration = Duration::from_secs(30);
 /// Bad rows shown on the terminal.
 const SHOWN: usize = 10;
-/// Bad rows kept for --bad-rows, at the most.
-const KEPT: usize = 1_000_000;
+/// Bad rows kept for --bad-rows, at the most: they wait in memory for the end.
+const KEPT: usize = 10_000;
 
 /// Why an import did not take place, or not to its end.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
+    #[error("cannot read {url}: only http and https are spoken here; a file is named by its path alone")]
+    Scheme { url: String },
     #[error("cannot read {}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
     #[error("cannot read {url}: {reason}")]
@@ -55,8 +57,10 @@ pub(crate) enum Error {
 /// Stations that are there are updated, by their stationuuid. Bad rows are left
 /// out and named.
 ///
-/// Ends with 0 when stations were imported, bad rows or not, and with 1 when none
-/// was or the database is gone.
+/// Ends with 0 when the source was read to its end and held stations, bad rows or
+/// not. Ends with 1 when it held none, when the database is gone, and when the
+/// source was cut short, such as half a gzip file: what came before the cut is
+/// imported all the same.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -72,7 +76,7 @@ pub(crate) struct Args {
     /// Data folder of that `radiodeck up`, if it is not the usual one.
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     data: Option<PathBuf>,
-    /// Write every bad row's line number and reason, parted by a tab, a row a line.
+    /// Write the line number and reason of bad rows, parted by a tab, a row a line; of the first 10,000.
     #[arg(long, value_name = "FILE")]
     bad_rows: Option<PathBuf>,
     /// Write what was done as JSON.
@@ -83,6 +87,12 @@ pub(crate) struct Args {
 /// Runs the subcommand.
 pub(crate) fn run(args: Args) -> Result<ExitCode, error::Error> {
     service::init_tracing(service::LogFormat::Human, "warn");
+    for path in args.bad_rows.iter().chain(&args.json) {
+        outfile::check(path).map_err(|source| Error::Write {
+            path: path.clone(),
+            source,
+        })?;
+    }
     let config = config::load_or_running(args.config.as_deref(), args.data.as_deref())?;
     let runtime = tokio::runtime::Runtime::new().map_err(error::Error::Runtime)?;
     let report = runtime.block_on(async {
@@ -97,10 +107,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, error::Error> {
 }
 
 async fn import(args: &Args, database: &Database) -> Result<Report, Error> {
+    // First what can be wrong at once.
+    let source = Source::parse(&args.source)?.open()?;
     if timeout(PRIMARY_DEADLINE, database.writable()).await.is_err() {
         return Err(no_primary(database));
     }
-    let source = Source::parse(&args.source).open()?;
     let mut progress = Progress::start(source.bytes);
     let options = Options {
         bad_rows_kept: if args.bad_rows.is_some() { KEPT } else { SHOWN },
@@ -125,15 +136,22 @@ fn no_primary(database: &Database) -> Error {
 }
 
 fn conclude(args: &Args, report: &Report) -> Result<ExitCode, Error> {
-    if let Some(path) = &args.bad_rows {
-        write(path, &outcome::bad_rows(report))?;
-    }
-    if let Some(path) = &args.json {
-        write(path, &outcome::json(report))?;
-    }
     for line in outcome::lines(report, SHOWN) {
         eprintln!("radiodeck: {line}");
     }
+    // One file that cannot be written does not keep the other from being.
+    let bad_rows = args.bad_rows.as_deref().map_or(Ok(()), |path| {
+        let unnamed = report.bad.saturating_sub(report.bad_rows.len() as u64);
+        if unnamed > 0 {
+            eprintln!("radiodeck: {} names all bad rows but {unnamed}", path.display());
+        }
+        write(path, &outcome::bad_rows(report))
+    });
+    let json = args
+        .json
+        .as_deref()
+        .map_or(Ok(()), |path| write(path, &outcome::json(report)));
+    bad_rows.and(json)?;
     Ok(ExitCode::from(u8::from(!outcome::is_success(report))))
 }
 

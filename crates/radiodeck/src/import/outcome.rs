@@ -3,8 +3,12 @@
 use catalog::import::Report;
 use serde_json::json;
 
-/// Whether the catalogue now holds anything of the source.
+/// Whether the catalogue now holds what the source has, bad rows aside: a source that was cut short has more.
 pub(super) fn is_success(report: &Report) -> bool {
+    holds_something(report) && report.ended_early.is_none()
+}
+
+fn holds_something(report: &Report) -> bool {
     report.imported() + report.unchanged > 0
 }
 
@@ -36,14 +40,18 @@ pub(super) fn lines(report: &Report, shown: usize) -> Vec<String> {
     lines.extend(named.map(|row| format!("line {}: {}", row.line, row.reason)));
     let unnamed = report.bad.saturating_sub(report.bad_rows.len().min(shown) as u64);
     if unnamed > 0 {
-        lines.push(format!("and {unnamed} more bad rows; --bad-rows FILE names them all"));
+        lines.push(format!("and {unnamed} more bad rows; --bad-rows FILE names them"));
     }
-    if let Some(reason) = &report.ended_early {
-        lines.push(format!(
-            "the source ended before its end ({reason}); what came before it is imported"
-        ));
+    let holds_something = holds_something(report);
+    match &report.ended_early {
+        Some(reason) if holds_something => lines.push(format!(
+            "the source ended before its end ({reason}): what came before it is imported, the rest is not"
+        )),
+        Some(reason) => lines.push(format!("the source ended before its end ({reason})")),
+        None if report.rows == 0 => lines.push("the source holds no rows".into()),
+        None => {}
     }
-    if !is_success(report) {
+    if !holds_something {
         lines.push("nothing was imported".into());
     }
     lines
@@ -91,6 +99,7 @@ mod tests {
             reason: reason.into(),
         };
         Report {
+            rows: 5,
             inserted: 2,
             bad: 3,
             bad_rows: vec![bad(4, "name: is empty"), bad(9, "not JSON:\ta tab")],
@@ -121,6 +130,24 @@ mod tests {
             ..report()
         };
         assert!(is_success(&same_again));
+    }
+
+    #[test]
+    fn a_source_that_was_cut_short_is_imported_and_no_success() {
+        let cut = Report {
+            ended_early: Some("cut short on line 5: unexpected end".into()),
+            ..report()
+        };
+        assert!(!is_success(&cut));
+        let last = lines(&cut, 10).pop().expect("lines");
+        assert!(last.contains("line 5") && last.contains("is imported"), "{last}");
+    }
+
+    #[test]
+    fn an_empty_source_says_so() {
+        let lines = lines(&Report::default(), 10);
+        assert!(lines.contains(&"the source holds no rows".to_owned()), "{lines:?}");
+        assert!(!is_success(&Report::default()));
     }
 
     #[test]

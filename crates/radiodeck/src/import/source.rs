@@ -44,12 +44,19 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    pub(super) fn parse(text: &str) -> Self {
-        match text {
-            "-" => Self::Stdin,
-            "radio-browser" => Self::RadioBrowser,
-            url if url.starts_with("http://") || url.starts_with("https://") => Self::Url(url.to_owned()),
-            path => Self::File(path.into()),
+    /// # Errors
+    /// A URL of a scheme that is not http or https.
+    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        match (text, scheme.as_deref()) {
+            ("-", _) => Ok(Self::Stdin),
+            ("radio-browser", _) => Ok(Self::RadioBrowser),
+            (url, Some("http" | "https")) => Ok(Self::Url(url.to_owned())),
+            // RFC 3986, section 3.1; with anything else before it, such as a slash, it is a path.
+            (url, Some(scheme)) if scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) => {
+                Err(Error::Scheme { url: url.to_owned() })
+            }
+            (path, _) => Ok(Self::File(path.into())),
         }
     }
 
@@ -160,25 +167,41 @@ mod tests {
 
     #[test]
     fn a_source_is_told_by_its_form() {
-        assert_eq!(Source::parse("-"), Source::Stdin);
-        assert_eq!(Source::parse("radio-browser"), Source::RadioBrowser);
-        assert_eq!(Source::parse("./radio-browser"), Source::File("./radio-browser".into()));
-        assert_eq!(
-            Source::parse("https://a.test/x"),
-            Source::Url("https://a.test/x".into())
-        );
-        assert_eq!(Source::parse("http.ndjson"), Source::File("http.ndjson".into()));
+        let parsed = |text| Source::parse(text).expect("a source");
+        assert_eq!(parsed("-"), Source::Stdin);
+        assert_eq!(parsed("radio-browser"), Source::RadioBrowser);
+        assert_eq!(parsed("./radio-browser"), Source::File("./radio-browser".into()));
+        for url in ["https://a.test/x", "HTTP://a.test/x"] {
+            assert_eq!(parsed(url), Source::Url(url.into()));
+        }
+        for path in ["http.ndjson", "./odd://name", "a:b"] {
+            assert_eq!(parsed(path), Source::File(path.into()));
+        }
+    }
+
+    #[test]
+    fn another_scheme_is_refused_and_those_that_work_are_named() {
+        for url in ["ftp://a.test/x", "file:///stations.json", "s3://bucket/x"] {
+            let error = Source::parse(url).expect_err("refused").to_string();
+            assert!(error.contains(url) && error.contains("only http and https"), "{error}");
+        }
     }
 
     #[test]
     fn a_file_that_is_not_there_is_named() {
         let error = Source::parse("/nowhere/stations.json")
+            .expect("a source")
             .open()
             .err()
             .expect("missing")
             .to_string();
         assert!(error.contains("/nowhere/stations.json"), "{error}");
-        let folder = Source::parse("/").open().err().expect("a folder").to_string();
+        let folder = Source::parse("/")
+            .expect("a source")
+            .open()
+            .err()
+            .expect("a folder")
+            .to_string();
         assert!(folder.contains("directory"), "{folder}");
     }
 
@@ -198,7 +221,7 @@ mod tests {
     #[tokio::test]
     async fn a_url_is_read_as_it_comes() {
         let url = serve("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n[1,2]");
-        let opened = Source::parse(&url).open().expect("opened");
+        let opened = Source::parse(&url).expect("a source").open().expect("opened");
         assert_eq!(opened.bytes, Some(5));
         let mut text = String::new();
         opened.stream().read_to_string(&mut text).await.expect("read");
@@ -208,14 +231,19 @@ mod tests {
     #[test]
     fn an_answer_that_is_no_success_is_an_error_with_the_url() {
         let url = serve("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
-        let error = Source::parse(&url).open().err().expect("404").to_string();
+        let error = Source::parse(&url)
+            .expect("a source")
+            .open()
+            .err()
+            .expect("404")
+            .to_string();
         assert!(error.contains(&url) && error.contains("404"), "{error}");
     }
 
     #[tokio::test]
     async fn an_answer_that_breaks_off_is_an_error_and_no_end() {
         let url = serve("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n[1,2]");
-        let opened = Source::parse(&url).open().expect("opened");
+        let opened = Source::parse(&url).expect("a source").open().expect("opened");
         opened
             .stream()
             .read_to_end(&mut Vec::new())

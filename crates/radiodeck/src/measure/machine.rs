@@ -1,6 +1,7 @@
 //! On what and of what a figure was measured: without both it means nothing.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
@@ -48,22 +49,28 @@ fn field(text: &str, key: &str) -> Option<String> {
     })
 }
 
-/// The commit of the folder we run in, `-dirty` when it has changes, `unknown`
-/// outside of a repository.
+/// The commit that this program was built from, as far as the repository that it
+/// lies in tells; a program installed elsewhere is taken to be of the
+/// repository that we run in. `-dirty` when that has changes, `unknown` outside of one.
 pub(crate) fn commit() -> String {
+    let program = std::env::current_exe().ok();
+    let folders = [program.as_deref().and_then(Path::parent), Some(Path::new("."))];
+    let commit = folders.into_iter().flatten().find_map(commit_of);
+    commit.unwrap_or_else(|| "unknown".into())
+}
+
+fn commit_of(folder: &Path) -> Option<String> {
     let git = |args: &[&str]| {
-        let output = Command::new("git").args(args).output().ok()?;
+        let output = Command::new("git").arg("-C").arg(folder).args(args).output().ok()?;
         output
             .status
             .success()
             .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else {
-        return "unknown".into();
-    };
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
     match git(&["status", "--porcelain"]) {
-        Some(changes) if changes.is_empty() => commit,
-        _ => format!("{commit}-dirty"),
+        Some(changes) if changes.is_empty() => Some(commit),
+        _ => Some(format!("{commit}-dirty")),
     }
 }
 
@@ -76,6 +83,12 @@ mod tests {
         let text = "model\t\t: 85\nmodel name\t: A Processor: fast\nmodel name\t: B\n";
         assert_eq!(field(text, "model name").as_deref(), Some("A Processor: fast"));
         assert_eq!(field(text, "name"), None);
+    }
+
+    #[test]
+    fn outside_of_a_repository_there_is_no_commit() {
+        assert_eq!(commit_of(Path::new("/")), None);
+        assert_eq!(commit_of(Path::new("/nowhere")), None);
     }
 
     #[test]

@@ -12,7 +12,6 @@ pub(crate) mod load;
 pub(crate) mod machine;
 pub(crate) mod output;
 pub(crate) mod report;
-#[allow(dead_code, reason = "comparisons with peers come with the parts that have peers")]
 pub(crate) mod samples;
 pub(crate) mod stage;
 pub(crate) mod table;

@@ -1,7 +1,7 @@
 //! What a measurement shows while it runs and in the end.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::report::Report;
 use super::{Error, table};
+use crate::outfile;
 
 /// A bar on a terminal, a line a step elsewhere.
 #[derive(Debug)]
@@ -66,13 +67,24 @@ impl Drop for Progress {
     }
 }
 
-/// Prints the table, writes the JSON where asked to, and gives the exit code.
+/// Prints the table, then writes the JSON where asked to, and gives the exit code.
 pub(crate) fn conclude(report: &Report, json: Option<&Path>) -> Result<ExitCode, Error> {
+    print(&format!("{}\n{}", report.name, table::terminal(report)));
     if let Some(path) = json {
         report.write(path)?;
     }
-    print(&format!("{}\n{}", report.name, table::terminal(report)));
     Ok(ExitCode::from(report.verdict().exit_code()))
+}
+
+/// Finds out whether what is measured can be written in the end, before it is measured.
+pub(crate) fn check<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Result<(), Error> {
+    for path in files {
+        outfile::check(path).map_err(|source| Error::Write {
+            path: path.clone(),
+            source,
+        })?;
+    }
+    Ok(())
 }
 
 /// A report of a run that could not be: the reason stands where figures would.

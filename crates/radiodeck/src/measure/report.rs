@@ -21,6 +21,9 @@ pub(crate) struct Report {
     pub(crate) figures: Vec<Figure>,
     /// What could not be measured, and why.
     pub(crate) missing: Vec<String>,
+    /// Whether a value that has a bound is among what is missing.
+    #[serde(skip)]
+    unproven: bool,
 }
 
 /// One measured value.
@@ -57,36 +60,7 @@ impl Figure {
     pub(crate) fn at_most(name: impl Into<String>, value: f64, unit: &str, bound: f64) -> Self {
         Self {
             bound: Some(format!("<= {bound}")),
-            // A value that is no number is no pass.
             holds: Some(value <= bound),
-            ..Self::plain(name, value, unit)
-        }
-    }
-
-    #[allow(dead_code, reason = "comparisons with peers come with the parts that have peers")]
-    /// A value that must not be below `bound`.
-    pub(crate) fn at_least(name: impl Into<String>, value: f64, unit: &str, bound: f64) -> Self {
-        Self {
-            bound: Some(format!(">= {bound}")),
-            holds: Some(value >= bound),
-            ..Self::plain(name, value, unit)
-        }
-    }
-
-    /// A value that must not be above `share` of what a peer had in the same run.
-    #[allow(dead_code, reason = "comparisons with peers come with the parts that have peers")]
-    pub(crate) fn against(
-        name: impl Into<String>,
-        value: f64,
-        unit: &str,
-        share: f64,
-        peer: &str,
-        theirs: f64,
-    ) -> Self {
-        Self {
-            bound: Some(format!("<= {share} x {peer}")),
-            peer: Some(format!("{peer}: {theirs:.3}")),
-            holds: Some(value <= share * theirs),
             ..Self::plain(name, value, unit)
         }
     }
@@ -99,7 +73,7 @@ pub(crate) enum Verdict {
     Holds,
     /// A bound does not hold: 1.
     Fails,
-    /// Nothing was measured: 2.
+    /// Nothing was measured, or not everything that has a bound: 2.
     CouldNotRun,
 }
 
@@ -122,12 +96,21 @@ impl Report {
             machine: Machine::this(),
             figures: Vec::new(),
             missing: Vec::new(),
+            unproven: false,
         }
     }
 
-    /// Adds a value.
+    /// Adds a value. One that is no number is missing: JSON would make it null.
     pub(crate) fn figure(&mut self, figure: Figure) {
-        self.figures.push(figure);
+        if figure.value.is_finite() {
+            self.figures.push(figure);
+            return;
+        }
+        let why = "what was measured gives no number";
+        match figure.bound {
+            Some(bound) => self.unproven(format!("{} {bound} {}: {why}", figure.name, figure.unit)),
+            None => self.missing(format!("{}: {why}", figure.name)),
+        }
     }
 
     /// Adds what could not be measured.
@@ -135,12 +118,18 @@ impl Report {
         self.missing.push(what_and_why.into());
     }
 
+    /// Adds what has a bound and could not be measured: without it the bounds as a whole do not hold.
+    pub(crate) fn unproven(&mut self, what_and_why: impl Into<String>) {
+        self.unproven = true;
+        self.missing(what_and_why);
+    }
+
     /// The verdict over all figures.
     pub(crate) fn verdict(&self) -> Verdict {
-        if self.figures.is_empty() {
-            Verdict::CouldNotRun
-        } else if self.figures.iter().any(|figure| figure.holds == Some(false)) {
+        if self.figures.iter().any(|figure| figure.holds == Some(false)) {
             Verdict::Fails
+        } else if self.figures.is_empty() || self.unproven {
+            Verdict::CouldNotRun
         } else {
             Verdict::Holds
         }
@@ -194,22 +183,35 @@ mod tests {
         assert_eq!(Report::new("x").verdict(), Verdict::CouldNotRun);
         let mut report = report();
         assert_eq!(report.verdict(), Verdict::Holds);
-        report.figure(Figure::at_least("throughput", 1.0, "1/s", 2.0));
+        report.figure(Figure::at_most("failed", 1.0, "requests", 0.0));
         assert_eq!(report.verdict(), Verdict::Fails);
         assert_eq!(report.verdict().exit_code(), 1);
     }
 
     #[test]
-    fn a_value_that_is_no_number_holds_no_bound() {
-        assert_eq!(Figure::at_most("x", f64::NAN, "ms", 1.0).holds, Some(false));
-        assert_eq!(Figure::at_least("x", f64::NAN, "ms", 1.0).holds, Some(false));
+    fn a_value_that_is_no_number_is_missing_and_proves_nothing() {
+        let mut report = report();
+        report.figure(Figure::plain("CPU a request", f64::INFINITY, "ms"));
+        assert_eq!(report.verdict(), Verdict::Holds);
+        report.figure(Figure::at_most("p99", f64::NAN, "ms", 15.0));
+        assert_eq!(report.figures.len(), 1);
+        assert_eq!(
+            report.missing,
+            [
+                "CPU a request: what was measured gives no number",
+                "p99 <= 15 ms: what was measured gives no number"
+            ]
+        );
+        assert_eq!(report.verdict(), Verdict::CouldNotRun);
     }
 
     #[test]
-    fn a_peer_is_named_with_its_value() {
-        let figure = Figure::against("CPU per request", 9.0, "us", 0.9, "HAProxy", 10.0);
-        assert_eq!(figure.holds, Some(true));
-        assert_eq!(figure.peer.as_deref(), Some("HAProxy: 10.000"));
-        assert_eq!(figure.bound.as_deref(), Some("<= 0.9 x HAProxy"));
+    fn a_bound_that_does_not_hold_outweighs_one_that_was_not_tried() {
+        let mut report = report();
+        report.unproven("memory: this system does not tell");
+        assert_eq!(report.verdict(), Verdict::CouldNotRun);
+        assert_eq!(report.verdict().exit_code(), 2);
+        report.figure(Figure::at_most("p99", 16.0, "ms", 15.0));
+        assert_eq!(report.verdict(), Verdict::Fails);
     }
 }
