@@ -36,12 +36,11 @@ pub(crate) async fn forward(
             Ok(response) => return Ok(response),
             Err(lost) => {
                 last = lost.problem;
-                if lost.problem.blames_server() {
-                    worker.server_traffic(&link, |traffic| traffic.failures.add(1));
-                    view.traffic(worker.id).failures.add(1);
-                    view.pool.failed(&link.server, lost.problem);
+                if is_stale(&link, &lost) {
+                    break;
                 }
-                if !may_retry(worker, view, &outgoing, &lost) {
+                blame(worker, view, &link, lost.problem);
+                if !may_retry(worker, view, &link, &outgoing, &lost) {
                     break;
                 }
                 tried.push(link.server.id);
@@ -51,20 +50,61 @@ pub(crate) async fn forward(
     Err(last)
 }
 
+/// Counts a failure against its server, if it is the server's.
+fn blame(worker: &Worker, view: &PoolView, link: &Link, problem: Problem) {
+    if !problem.blames_server() {
+        return;
+    }
+    worker.server_traffic(link, |traffic| traffic.failures.add(1));
+    view.traffic(worker.id).failures.add(1);
+    if is_only_slow(link, problem) {
+        // Whether there is more to it is for the checks to find out.
+        link.server.recheck.notify_one();
+    } else {
+        view.pool.failed(&link.server, problem);
+    }
+}
+
+/// A late answer of a server that is there says something about the request:
+/// another server would be as slow, and ejecting them one after the other would
+/// let one slow path take all of them away.
+fn is_only_slow(link: &Link, problem: Problem) -> bool {
+    problem == Problem::FirstByteTimeout && !link.server.is_dead()
+}
+
+/// Whether all that happened is that a kept connection had been closed, which a
+/// server may do at any time.
+fn is_stale(link: &Link, lost: &Lost) -> bool {
+    lost.reused && !link.server.is_dead()
+}
+
 /// Tries one server, a second time if the first was on a kept connection that
-/// turned out to be closed: that is not the server's fault.
+/// turned out to be closed.
 async fn on_server(
     worker: &Rc<Worker>,
     view: &PoolView,
     link: &Rc<Link>,
     outgoing: &mut Outgoing,
 ) -> Result<Response<AnswerBody>, Lost> {
-    match attempt(worker, view, link, outgoing, false).await {
-        Err(lost) if lost.reused && !link.server.is_dead() => {
+    // What must not be sent twice never meets a connection that the server may
+    // be closing at this moment.
+    let fresh = outgoing.only_once();
+    match attempt(worker, view, link, outgoing, fresh).await {
+        Err(lost) if is_stale(link, &lost) => {
             link.idle.clear();
-            if !may_retry(worker, view, outgoing, &lost) {
+            if !outgoing.is_replayable() || !lost.unwritten && !outgoing.is_repeatable() {
                 return Err(lost);
             }
+            // Not from the budget: it stays with the same server, happens once
+            // for a request, and a failure on the new connection may still
+            // have to be made good elsewhere.
+            let traffic = view.traffic(worker.id);
+            let count = if lost.unwritten {
+                &traffic.redispatches
+            } else {
+                &traffic.retries
+            };
+            count.add(1);
             attempt(worker, view, link, outgoing, true).await
         }
         result => result,
@@ -84,7 +124,7 @@ async fn attempt(
     let kept = if fresh {
         None
     } else {
-        link.idle.pop(worker.clock.now_ms(), outgoing.only_once())
+        link.idle.pop(worker.clock.now_ms())
     };
     let upstream = match kept {
         Some(upstream) => upstream,
@@ -129,8 +169,8 @@ async fn attempt(
 }
 
 /// The rules of retry.rs.
-fn may_retry(worker: &Worker, view: &PoolView, outgoing: &Outgoing, lost: &Lost) -> bool {
-    if !lost.problem.blames_server() || !outgoing.is_replayable() {
+fn may_retry(worker: &Worker, view: &PoolView, link: &Link, outgoing: &Outgoing, lost: &Lost) -> bool {
+    if !lost.problem.blames_server() || is_only_slow(link, lost.problem) || !outgoing.is_replayable() {
         return false;
     }
     let traffic = view.traffic(worker.id);

@@ -15,6 +15,7 @@
 //!
 //! Never here: anything that knows stations, databases or DNS records.
 
+mod addresses;
 mod balancer;
 mod check;
 mod config;

@@ -74,6 +74,8 @@ pub(crate) fn sum<Row>(rows: &[Row], counter: impl Fn(&Row) -> &Counter) -> u64 
 pub(crate) struct WorkerStats {
     /// Connections accepted.
     pub(crate) accepted: Counter,
+    /// Connections closed at once, because their address had too many.
+    pub(crate) turned_away: Counter,
     /// Connections open now.
     pub(crate) open: AtomicU64,
     /// Requests begun.

@@ -13,6 +13,10 @@ pub(crate) enum Problem {
     HostRepeated,
     #[error("the host is not valid")]
     HostInvalid,
+    #[error("the request's first line is not valid")]
+    RequestLineInvalid,
+    #[error("a header field is not valid")]
+    FieldInvalid,
     #[error("the request's target is not valid")]
     TargetInvalid,
     #[error("Content-Length and Transfer-Encoding exclude each other")]
@@ -43,6 +47,9 @@ pub(crate) enum Problem {
     ConnectRefused,
     #[error("nothing is served under this name or path")]
     NoRoute,
+    // Nobody's fault: there is too much of everything just now.
+    #[error("too many requests are being received at once")]
+    TooManyHeads,
     // The servers' fault, or the network's behind the balancer.
     #[error("no server is known")]
     NoServer,
@@ -74,6 +81,9 @@ impl Problem {
             P::HostMissing
             | P::HostRepeated
             | P::HostInvalid
+            | P::RequestLineInvalid
+            | P::FieldInvalid
+            | P::TooManyHeads
             | P::TargetInvalid
             | P::LengthAmbiguous
             | P::LengthInvalid
@@ -112,6 +122,9 @@ impl Problem {
                 | P::HostMissing
                 | P::HostRepeated
                 | P::HostInvalid
+                | P::RequestLineInvalid
+                | P::FieldInvalid
+                | P::TooManyHeads
                 | P::TargetInvalid
                 | P::ConnectRefused
         )

@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 
 use crate::config::ErrorForm;
 use crate::problem::Problem;
+use crate::request::id;
 
 /// Methods named in `Allow` where one is refused.
 const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
@@ -17,7 +18,7 @@ pub(crate) fn status(problem: Problem) -> StatusCode {
     match problem {
         // RFC 9112 3.2: a server must answer 400 to any of the three.
         P::HostMissing | P::HostRepeated | P::HostInvalid => StatusCode::BAD_REQUEST,
-        P::TargetInvalid => StatusCode::BAD_REQUEST,
+        P::RequestLineInvalid | P::FieldInvalid | P::TargetInvalid => StatusCode::BAD_REQUEST,
         // RFC 9112 6.1 and 6.3: two lengths are how requests are smuggled.
         P::LengthAmbiguous | P::LengthInvalid | P::TransferEncodingInvalid => StatusCode::BAD_REQUEST,
         P::BodyMalformed => StatusCode::BAD_REQUEST,
@@ -31,7 +32,7 @@ pub(crate) fn status(problem: Problem) -> StatusCode {
         P::MethodRefused => StatusCode::METHOD_NOT_ALLOWED,
         P::ConnectRefused => StatusCode::NOT_IMPLEMENTED,
         P::NoRoute => StatusCode::NOT_FOUND,
-        P::NoServer => StatusCode::SERVICE_UNAVAILABLE,
+        P::NoServer | P::TooManyHeads => StatusCode::SERVICE_UNAVAILABLE,
         P::ConnectFailed | P::ConnectionLost | P::ServerLost | P::AnswerMalformed => StatusCode::BAD_GATEWAY,
         P::ConnectTimeout | P::FirstByteTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
@@ -62,12 +63,17 @@ pub(crate) fn problem(problem: Problem, form: ErrorForm) -> Response<Bytes> {
 pub(crate) fn raw(problem: Problem) -> Vec<u8> {
     let status = status(problem);
     let (content_type, body) = page(status, problem, ErrorForm::Html);
+    let retry = match status {
+        StatusCode::SERVICE_UNAVAILABLE => "retry-after: 1\r\n",
+        _ => "",
+    };
     format!(
         "HTTP/1.1 {} {}\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
-         connection: close\r\n\r\n{body}",
+         x-request-id: {}\r\n{retry}connection: close\r\n\r\n{body}",
         status.as_str(),
         status.canonical_reason().unwrap_or_default(),
         body.len(),
+        id::generate().to_str().unwrap_or("none"),
     )
     .into_bytes()
 }

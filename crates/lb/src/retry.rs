@@ -6,6 +6,10 @@
 //!   once (RFC 9110 9.2.2), its body can be sent again, nothing of an answer
 //!   was passed on, and the budget allows it. The budget keeps retries from
 //!   multiplying the load when everything is slow already.
+//! - It was not answered in time: never, unless probes find the server dead. Most
+//!   likely the request is slow wherever it goes.
+//! - It was sent on a kept connection that had been closed: on a new one to the
+//!   same server, once, without any blame.
 
 use std::cell::Cell;
 

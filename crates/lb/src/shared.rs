@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::metrics::WorkerStats;
 use crate::pool::Pool;
@@ -19,6 +20,8 @@ pub(crate) struct Shared {
     pub(crate) workers: Box<[WorkerStats]>,
     /// Client connections open now.
     pub(crate) connections: AtomicUsize,
+    /// The same by client address.
+    pub(crate) addresses: Addresses,
     draining: AtomicBool,
 }
 
@@ -34,6 +37,7 @@ impl Shared {
                 .collect(),
             workers: (0..workers).map(|_| WorkerStats::default()).collect(),
             connections: AtomicUsize::new(0),
+            addresses: Addresses::new(config.client.max_connections_per_address),
             draining: AtomicBool::new(false),
             config,
         }

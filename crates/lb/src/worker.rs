@@ -2,14 +2,15 @@
 //! its own. Nothing on the way of a request is shared with another worker but a
 //! few atomics, so nothing there waits for another core.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use hyper::server::conn::http1::Builder;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch::Receiver;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::warn;
@@ -45,11 +46,18 @@ pub(crate) struct Worker {
     pub(crate) pools: Vec<PoolView>,
     pub(crate) budget: Budget,
     pub(crate) builder: Builder,
+    /// Memory taken by heads that are not whole yet, and its bound, bytes.
+    pub(crate) unfinished_bytes: Cell<usize>,
+    pub(crate) max_unfinished_bytes: usize,
     last_accept_error: RefCell<Option<std::io::ErrorKind>>,
 }
 
 impl Worker {
     pub(crate) fn new(id: usize, shared: Arc<Shared>) -> Self {
+        let client = &shared.config.client;
+        // However many workers there are, some heads fit into the share of each.
+        let max_unfinished_bytes =
+            (client.max_unfinished_heads_bytes / shared.workers.len().max(1)).max(4 * client.max_head_bytes);
         Self {
             id,
             clock: Clock::new(),
@@ -57,7 +65,9 @@ impl Worker {
             attempts: Rc::default(),
             pools: shared.pools.iter().cloned().map(PoolView::new).collect(),
             budget: Budget::new(&shared.config.retry, shared.workers.len()),
-            builder: connection::builder(shared.config.client.max_head_bytes),
+            builder: connection::builder(client.max_head_bytes),
+            unfinished_bytes: Cell::new(0),
+            max_unfinished_bytes,
             last_accept_error: RefCell::new(None),
             shared,
         }
@@ -108,11 +118,7 @@ impl Worker {
                 () = self.accept(&listener) => {}
             }
         }
-        // What the kernel has accepted already would be reset otherwise.
-        while let Ok(Ok(accepted)) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
-            self.admit(accepted);
-        }
-        drop(listener);
+        self.accept_the_rest(listener);
         loop {
             // Again and again: a connection may be accepted after the first ring.
             self.clients.ring_all(Alarm::Drain);
@@ -148,11 +154,26 @@ impl Worker {
         }
     }
 
-    fn admit(self: &Rc<Self>, (stream, peer): (tokio::net::TcpStream, std::net::SocketAddr)) {
+    /// What the kernel has accepted already would be reset with the listener.
+    /// Asked without the reactor, which may not have heard of it yet.
+    fn accept_the_rest(self: &Rc<Self>, listener: TcpListener) {
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok((stream, peer)) = listener.accept() {
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            if let Ok(stream) = stream {
+                self.admit((stream, peer));
+            }
+        }
+    }
+
+    fn admit(self: &Rc<Self>, (stream, peer): (TcpStream, SocketAddr)) {
         self.stats().accepted.add(1);
-        let place = Place::take(self.clone());
+        let Some(place) = Place::take(self.clone(), peer.ip().to_canonical()) else {
+            self.stats().turned_away.add(1);
+            return;
+        };
         tokio::task::spawn_local(async move {
-            connection::serve(place.0.clone(), stream, peer).await;
+            connection::serve(place.worker.clone(), stream, peer).await;
             drop(place);
         });
     }
@@ -179,19 +200,35 @@ impl Worker {
 }
 
 /// A place among the allowed connections, given back when dropped.
-struct Place(Rc<Worker>);
+struct Place {
+    worker: Rc<Worker>,
+    address: IpAddr,
+    counts: bool,
+}
 
 impl Place {
-    fn take(worker: Rc<Worker>) -> Self {
+    /// `None` if this address has all that one may have.
+    fn take(worker: Rc<Worker>, address: IpAddr) -> Option<Self> {
+        let counts = !worker.shared.config.client.trusts(address);
+        if counts && !worker.shared.addresses.enter(address) {
+            return None;
+        }
         worker.shared.connections.fetch_add(1, Relaxed);
         worker.stats().open.fetch_add(1, Relaxed);
-        Self(worker)
+        Some(Self {
+            worker,
+            address,
+            counts,
+        })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.shared.connections.fetch_sub(1, Relaxed);
-        self.0.stats().open.fetch_sub(1, Relaxed);
+        if self.counts {
+            self.worker.shared.addresses.leave(self.address);
+        }
+        self.worker.shared.connections.fetch_sub(1, Relaxed);
+        self.worker.stats().open.fetch_sub(1, Relaxed);
     }
 }

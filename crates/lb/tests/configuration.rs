@@ -69,6 +69,8 @@ fn every_mistake_names_its_key() {
             "`routes[0].pool`",
         ),
         (route("host = \"x\"\nredirect = \"x\""), "`routes[0].redirect`"),
+        // Would send a client to itself for ever.
+        (route("host = \"*\"\nredirect = \"x\""), "`routes[0].redirect`"),
         (
             route("host = \"x\"\npath = \"api\"\npool = \"app\""),
             "`routes[0].path`",

@@ -77,6 +77,12 @@ async fn a_client_that_takes_nothing_is_cut() {
     let balancer = Balancer::in_front_of(&[&app], "", SHORT).await;
     let mut client = Client::connect(balancer.address).await;
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    // Before it has been accepted nothing is open, either.
+    support::eventually("under way", async || match app.count() {
+        1 => Ok(()),
+        count => Err(format!("{count} requests")),
+    })
+    .await;
     support::eventually("the connection is gone", async || {
         match balancer.metric("lb_connections_open") {
             0 => Ok(()),

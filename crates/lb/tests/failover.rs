@@ -29,7 +29,6 @@ async fn a_safe_request_survives_whatever_a_server_does_before_it_answers() {
         Reply::RawClose(HALF_A_HEAD.into()),
         Reply::RawReset(HALF_A_HEAD.into()),
         Reply::Raw(b"garbage\r\n\r\n".into()),
-        Reply::Hang,
     ] {
         let (_good, _bad, balancer) = beside(reply.clone()).await;
         for bytes in [
@@ -127,6 +126,106 @@ async fn a_server_that_fails_requests_is_ejected_though_its_checks_pass() {
     }
     assert_eq!(balancer.metric("lb_ejections_total"), 1);
     assert_eq!(bad.count(), 3, "three failures eject");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_path_is_504_and_neither_multiplies_nor_ejects_anybody() {
+    let mut apps = Vec::new();
+    for _ in 0..2 {
+        let slow = |seen: &support::app::Seen| match seen.line() {
+            "GET /slow HTTP/1.1" => Reply::Hang,
+            _ => Reply::Ok("quick"),
+        };
+        apps.push(App::doing(slow).await);
+    }
+    let quick = "upstream.first_byte_ms = 100\nejection.failures = 1";
+    let balancer = Balancer::in_front_of(&[&apps[0], &apps[1]], quick, "").await;
+    for _ in 0..6 {
+        assert_eq!(get(balancer.address, "a", "/slow").await.status, 504);
+        assert_eq!(get(balancer.address, "a", "/").await.text(), "quick");
+    }
+    assert_eq!(apps[0].count() + apps[1].count(), 12, "a slow request was sent twice");
+    assert_eq!(balancer.metric("lb_ejections_total"), 0);
+    assert_eq!(balancer.metric("lb_retries_total"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stale_kept_connections_cost_no_server_its_name_and_no_budget() {
+    // Answers once a connection, says nothing of closing, and closes as soon as
+    // the next request is there: the worst moment.
+    let app = answers_once().await;
+    let top = "workers = 1\n[retry]\nbudget_percent = 0\nbudget_min_per_second = 0";
+    let balancer = Balancer::start(&format!(
+        "{top}\n[[routes]]\nhost = \"*\"\npool = \"app\"\n[[pools]]\nname = \"app\"\nservers = [\"{app}\"]\n\
+         check.interval_ms = 50\nejection.failures = 1"
+    ))
+    .await;
+    balancer.wait_for_healthy(1).await;
+    for index in 0..20 {
+        let method = if index % 2 == 0 { "GET" } else { "POST" };
+        let bytes = format!("{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(
+            request(balancer.address, bytes).await.text(),
+            "once",
+            "{index}: {method}"
+        );
+    }
+    assert_eq!(balancer.metric("lb_failures_total"), 0);
+    assert_eq!(balancer.metric("lb_ejections_total"), 0);
+    assert_eq!(balancer.metric("lb_budget_exhausted_total"), 0);
+}
+
+async fn answers_once() -> std::net::SocketAddr {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 4096];
+                let _first = stream.read(&mut buffer).await;
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nonce";
+                let _sent = stream.write_all(answer).await;
+                let _second = stream.read(&mut buffer).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_resets_while_a_server_works_frees_the_server() {
+    let app = App::doing(|_| Reply::Hang).await;
+    let balancer = Balancer::in_front_of(&[&app], "", "").await;
+    let mut client = Client::connect(balancer.address).await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    eventually("under way", async || match balancer.metric("lb_server_in_flight") {
+        1 => Ok(()),
+        other => Err(format!("{other} in flight")),
+    })
+    .await;
+    socket2::SockRef::from(&client.stream)
+        .set_linger(Some(std::time::Duration::ZERO))
+        .expect("an option");
+    drop(client);
+    eventually("given up", async || match balancer.metric("lb_server_in_flight") {
+        0 => Ok(()),
+        other => Err(format!("{other} in flight")),
+    })
+    .await;
+    assert_eq!(balancer.metric("lb_failures_total"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_closes_only_its_side_still_gets_its_answer() {
+    let app = App::doing(|_| Reply::Slow(std::time::Duration::from_millis(500), "late")).await;
+    let balancer = Balancer::in_front_of(&[&app], "", "").await;
+    let mut client = Client::connect(balancer.address).await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    tokio::io::AsyncWriteExt::shutdown(&mut client.stream)
+        .await
+        .expect("closed");
+    assert_eq!(client.read("GET").await.text(), "late");
 }
 
 #[tokio::test(flavor = "multi_thread")]

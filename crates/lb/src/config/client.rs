@@ -1,5 +1,7 @@
 //! What a client may do and how long it may take.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 use serde::Deserialize;
 use service::ConfigError;
@@ -13,10 +15,16 @@ pub struct ClientConfig {
     /// Connections at once, over all workers. Above it none is accepted and some
     /// that are idle are closed.
     pub max_connections: usize,
+    /// Connections at once from one address (IPv6: one /64), over all workers.
+    /// Above it new ones are closed at once. 0: no limit.
+    pub max_connections_per_address: usize,
     /// A request's head, all of it, bytes. Above: 431.
     pub max_head_bytes: usize,
     /// A request's target, bytes. Above: 414.
     pub max_target_bytes: usize,
+    /// Memory for heads whose end has not come yet, over all workers, bytes.
+    /// Above: 503 for whoever asks for more.
+    pub max_unfinished_heads_bytes: usize,
     /// From a head's first byte to its last, milliseconds. Above: 408.
     pub head_ms: u64,
     /// Between requests on a kept connection, milliseconds.
@@ -26,7 +34,7 @@ pub struct ClientConfig {
     /// For a client to take any more of its answer, milliseconds. Above: cut.
     pub send_ms: u64,
     /// Proxies in front of the balancer whose X-Forwarded-* and X-Request-Id
-    /// are believed.
+    /// are believed, and whose connections are not counted by address.
     pub trusted_proxies: Vec<IpNet>,
 }
 
@@ -34,8 +42,10 @@ impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             max_connections: 20_000,
-            max_head_bytes: 64 * 1024,
+            max_connections_per_address: 2000,
+            max_head_bytes: 48 * 1024,
             max_target_bytes: 32 * 1024,
+            max_unfinished_heads_bytes: 32 * 1024 * 1024,
             head_ms: 10_000,
             idle_ms: 60_000,
             body_ms: 15_000,
@@ -46,10 +56,27 @@ impl Default for ClientConfig {
 }
 
 impl ClientConfig {
+    /// Whether a peer with this address is a proxy whose word is taken.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within("client.max_connections", self.max_connections as u64, 1, 10_000_000)?;
         within("client.max_head_bytes", self.max_head_bytes as u64, 1024, 256 * 1024)?;
         within("client.max_target_bytes", self.max_target_bytes as u64, 64, 65_000)?;
+        within(
+            "client.max_connections_per_address",
+            self.max_connections_per_address as u64,
+            0,
+            10_000_000,
+        )?;
+        within(
+            "client.max_unfinished_heads_bytes",
+            self.max_unfinished_heads_bytes as u64,
+            256 * 1024,
+            1 << 40,
+        )?;
         if self.max_target_bytes >= self.max_head_bytes {
             return Err(ConfigError::value(
                 "client.max_target_bytes",

@@ -20,6 +20,7 @@ pub struct RouteConfig {
     /// The pool that answers.
     pub pool: Option<String>,
     /// The host that clients are sent to by a 308, port, path and query kept.
+    /// From `*` it must have a route of its own.
     pub redirect: Option<String>,
     /// Form of the balancer's own error pages. Not set: JSON when the host's
     /// first label is `api`, else HTML.
@@ -101,6 +102,10 @@ pub(super) fn check(routes: &[RouteConfig], pools: &[PoolConfig]) -> Result<(), 
             (None, Some(target)) => {
                 if !is_canonical(target) || *target == route.host {
                     return error("redirect", format!("`{target}` is no other host name"));
+                }
+                // The redirect would come back to this route, for ever.
+                if route.host == "*" && !routes.iter().any(|other| other.host == *target) {
+                    return error("redirect", format!("`{target}` has no route of its own"));
                 }
             }
             _ => return error("pool", "a route has either `pool` or `redirect`".into()),

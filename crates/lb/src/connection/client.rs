@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 
@@ -13,6 +14,13 @@ use crate::problem::Problem;
 use crate::request::framing::Refused;
 use crate::watch::{Alarm, NEVER, Side, Watched};
 use crate::worker::Worker;
+
+/// Whoever has connected has so long to ask before a drain closes: the request
+/// is on its way, most likely.
+const DRAIN_GRACE: Duration = Duration::from_millis(300);
+
+/// And so long to end a head that is under way, milliseconds.
+const DRAIN_HEAD_MS: u64 = 2000;
 
 /// Where a connection is in the course of its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +45,10 @@ pub(crate) struct Client {
     phase: Cell<Phase>,
     refused: Cell<Option<Refused>>,
     ended: Cell<bool>,
+    reset: Cell<bool>,
     cut_off: Cell<bool>,
+    /// When it connected, until it sends something.
+    silent_since: Cell<Option<Instant>>,
 }
 
 impl Client {
@@ -53,12 +64,14 @@ impl Client {
         Self {
             watch,
             address: address_value(ip),
-            trusted: config.trusted_proxies.iter().any(|network| network.contains(&ip)),
+            trusted: config.trusts(ip),
             worker: worker.clone(),
             phase: Cell::new(Phase::Idle),
             refused: Cell::new(None),
             ended: Cell::new(false),
+            reset: Cell::new(false),
             cut_off: Cell::new(false),
+            silent_since: Cell::new(Some(Instant::now())),
         }
     }
 
@@ -76,6 +89,7 @@ impl Client {
 
     /// Bytes have come.
     pub(super) fn received(&self) {
+        self.silent_since.set(None);
         if self.phase.get() == Phase::Idle {
             self.phase.set(Phase::Head);
             self.watch.set_idle_since(NEVER);
@@ -174,6 +188,33 @@ impl Client {
     /// Whether the client has closed its side.
     pub(super) fn has_ended(&self) -> bool {
         self.ended.get()
+    }
+
+    pub(super) fn set_reset(&self) {
+        self.reset.set(true);
+    }
+
+    /// Whether the client has broken off and takes no answer any more.
+    pub(super) fn was_reset(&self) -> bool {
+        self.reset.get()
+    }
+
+    /// Whether a drain has to wait for what the client is about to say. It does
+    /// so for a while only: a head that does not end must not hold it up.
+    pub(super) fn is_about_to_ask(&self) -> bool {
+        match self.phase.get() {
+            Phase::Head => {
+                let due_ms = self.watch.due(Side::Read);
+                self.watch
+                    .set_due(Side::Read, due_ms.min(self.now_ms() + DRAIN_HEAD_MS));
+                true
+            }
+            Phase::Idle => self
+                .silent_since
+                .get()
+                .is_some_and(|since| since.elapsed() < DRAIN_GRACE),
+            Phase::Busy => false,
+        }
     }
 
     /// An answer could not be finished.

@@ -1,5 +1,6 @@
 //! The client's socket as hyper sees it: everything that comes in passes the
-//! scanner first, and both directions keep the deadlines up to date.
+//! scanner first, heads are held back until they are whole, and both directions
+//! keep the deadlines up to date.
 
 use std::io::{IoSlice, Result};
 use std::pin::Pin;
@@ -9,27 +10,44 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::client::Client;
-use crate::request::framing::{Limits, Scanner};
+use super::client::{Client, Phase};
+use super::held::Held;
+use crate::problem::Problem;
+use crate::request::framing::{Refused, Scanner};
+use crate::worker::Worker;
 
 /// A socket that is looked at.
 pub(super) struct ClientIo {
     stream: TcpStream,
     client: Rc<Client>,
     scanner: Scanner,
+    held: Held,
 }
 
 impl ClientIo {
-    pub(super) fn new(stream: TcpStream, client: Rc<Client>, limits: Limits) -> Self {
+    pub(super) fn new(stream: TcpStream, client: Rc<Client>, worker: Rc<Worker>) -> Self {
         Self {
             stream,
             client,
-            scanner: Scanner::new(limits),
+            scanner: Scanner::new(worker.limits()),
+            held: Held::new(worker),
         }
     }
 
     pub(super) fn into_stream(self) -> TcpStream {
         self.stream
+    }
+
+    /// hyper does not read while a request is being answered and flushes at each
+    /// turn, so this is where a reset is seen. Closing its side, or sending the
+    /// next request early, is a client's right and wakes nobody more than once.
+    fn look_for_reset(&self, cx: &mut Context<'_>) {
+        if self.client.phase() == Phase::Busy
+            && self.stream.poll_read_ready(cx).is_ready()
+            && matches!(self.stream.take_error(), Ok(Some(_)))
+        {
+            self.client.set_reset();
+        }
     }
 
     fn written(&self, result: Poll<Result<usize>>) -> Poll<Result<usize>> {
@@ -44,28 +62,60 @@ impl ClientIo {
 impl AsyncRead for ClientIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let this = &mut *self;
-        if this.client.refused().is_some() {
-            // Nothing that follows means anything. The connection's task looks
-            // at the refusal after each poll and needs no waking.
-            return Poll::Pending;
-        }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
-        let received = &buf.filled()[before..];
-        if received.is_empty() {
-            this.client.set_ended();
-            return Poll::Ready(Ok(()));
-        }
-        this.client.received();
-        if let Err(refused) = this.scanner.scan(received) {
-            this.client.refuse(refused);
-            if refused.keep == 0 {
-                buf.set_filled(before);
+        loop {
+            if this.held.has_free() {
+                this.held.pass_on(buf);
+                this.held.count(this.scanner.carried_bytes());
+                return Poll::Ready(Ok(()));
+            }
+            if this.client.refused().is_some() {
+                // Nothing that follows means anything. The connection's task
+                // looks at the refusal after each poll and needs no waking.
                 return Poll::Pending;
             }
-            buf.set_filled(before + refused.keep);
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+            if buf.filled().len() == before {
+                this.client.set_ended();
+                return Poll::Ready(Ok(()));
+            }
+            this.client.received();
+            if this.sift(buf, before) {
+                return Poll::Ready(Ok(()));
+            }
         }
-        Poll::Ready(Ok(()))
+    }
+}
+
+impl ClientIo {
+    /// Leaves in `buf` of what came behind `before` only what hyper may see now.
+    /// Answers whether that is anything.
+    fn sift(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> bool {
+        let received = &buf.filled()[before..];
+        let verdict = self.scanner.scan(received);
+        let free = verdict.unwrap_or_else(|refused| refused.keep);
+        let passed = if self.held.is_empty() {
+            self.held.push(&received[free..], 0);
+            free
+        } else {
+            self.held.push(received, free);
+            0
+        };
+        buf.set_filled(before + passed);
+        let fits = self.held.count(self.scanner.carried_bytes());
+        let refused = verdict.err().or_else(|| {
+            (!fits).then_some(Refused {
+                problem: Problem::TooManyHeads,
+                keep: 0,
+                in_body: false,
+            })
+        });
+        if let Some(refused) = refused {
+            self.held.truncate();
+            self.held.count(0);
+            self.client.refuse(refused);
+        }
+        passed > 0
     }
 }
 
@@ -89,6 +139,7 @@ impl AsyncWrite for ClientIo {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.look_for_reset(cx);
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

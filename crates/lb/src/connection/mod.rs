@@ -2,6 +2,7 @@
 //! it, the scanner looks on, and the sweep ends what takes too long.
 
 pub(crate) mod client;
+mod held;
 mod io;
 
 use std::future::poll_fn;
@@ -42,6 +43,8 @@ pub(crate) enum End {
     Closed,
     /// Nobody is missing an answer.
     Idle,
+    /// The client has reset the connection and takes no answer.
+    Gone,
     /// An answer is still owed, outside of hyper.
     Answer(Problem),
     /// The client does not take what it asked for.
@@ -72,7 +75,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         return;
     }
     let client = Rc::new(Client::new(&worker, peer));
-    let io = TokioIo::new(ClientIo::new(stream, client.clone(), worker.limits()));
+    let io = TokioIo::new(ClientIo::new(stream, client.clone(), worker.clone()));
     let service = {
         let (worker, client) = (worker.clone(), client.clone());
         service_fn(move |request| handle(worker.clone(), client.clone(), request))
@@ -81,18 +84,30 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
 
     let end = poll_fn(|cx| {
         client.watch.listen(cx);
-        if client.watch.alarm() == Some(Alarm::Drain) {
+        let mut drains = client.watch.alarm() == Some(Alarm::Drain);
+        if drains {
             client.watch.clear_alarm();
+        }
+        loop {
+            match Pin::new(&mut connection).poll(cx) {
+                Poll::Ready(_) if client.was_cut_off() => return Poll::Ready(End::CutOff),
+                Poll::Ready(Ok(())) => return Poll::Ready(End::Closed),
+                Poll::Ready(Err(error)) => {
+                    debug!(%peer, %error, "client connection ended");
+                    return Poll::Ready(End::Closed);
+                }
+                Poll::Pending => {}
+            }
+            // Only after a look at the socket: a request may have come just now.
+            // A drain rings again, so whoever is spared is looked at once more.
+            if !std::mem::take(&mut drains) || client.is_about_to_ask() {
+                break;
+            }
             Pin::new(&mut connection).graceful_shutdown();
         }
-        match Pin::new(&mut connection).poll(cx) {
-            Poll::Ready(_) if client.was_cut_off() => return Poll::Ready(End::CutOff),
-            Poll::Ready(Ok(())) => return Poll::Ready(End::Closed),
-            Poll::Ready(Err(error)) => {
-                debug!(%peer, %error, "client connection ended");
-                return Poll::Ready(End::Closed);
-            }
-            Poll::Pending => {}
+        if client.was_reset() {
+            debug!(%peer, "client broke off");
+            return Poll::Ready(End::Gone);
         }
         // Only now: what came in a moment ago may have been in time.
         if let Some(end) = client.rung() {
@@ -111,7 +126,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
 
     let stream = connection.into_parts().io.into_inner().into_stream();
     match end {
-        End::Idle => {}
+        End::Idle | End::Gone => {}
         End::Closed if client.has_ended() => {}
         End::Closed => linger(stream).await,
         End::Answer(problem) => {

@@ -61,6 +61,12 @@ impl Collector for Export {
         )?;
         counters(
             encoder,
+            "lb_turned_away",
+            "Connections closed at once, because their address had too many",
+            single(|w| &w.turned_away),
+        )?;
+        counters(
+            encoder,
             "lb_timeouts",
             "Client connections ended by a deadline",
             single(|w| &w.timeouts),

@@ -2,12 +2,14 @@
 //! that a slow resolver holds no request up.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{info, warn};
 
 use super::Pool;
@@ -17,97 +19,173 @@ use crate::config::ServerSource;
 /// How often ejections and drained servers are looked after.
 const HOUSEKEEPING: Duration = Duration::from_millis(50);
 
-/// One source and what it named last. A lookup that fails leaves that as it is:
-/// a name server that is down must not take the site with it.
+/// All addresses of a name.
+type Found = BTreeSet<SocketAddr>;
+
+/// One name and what is known of it. Looked up by a task of its own, so that one
+/// that hangs holds neither the others nor the housekeeping up.
 struct Source {
-    source: ServerSource,
-    addresses: BTreeSet<SocketAddr>,
+    name: String,
+    port: u16,
     /// A lookup that has not come back; there is never more than one, so slow
     /// resolvers do not pile up threads.
-    pending: Option<JoinHandle<std::io::Result<BTreeSet<SocketAddr>>>>,
+    pending: Option<JoinHandle<io::Result<Found>>>,
     failing: bool,
 }
 
 /// Keeps `pool` up to date for as long as the process lives.
 pub(crate) async fn run(pool: Arc<Pool>) {
-    let every = Duration::from_millis(pool.config.discovery_interval_ms);
-    let mut sources: Vec<Source> = pool.config.servers.iter().cloned().map(Source::new).collect();
-    let mut lookups = interval(every);
-    lookups.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    keep(pool, async |name: String, port| {
+        let addresses = tokio::net::lookup_host((name.as_str(), port)).await?;
+        Ok(addresses.collect())
+    })
+    .await;
+}
+
+/// The same with any way to look a name up.
+async fn keep<L, F>(pool: Arc<Pool>, lookup: L)
+where
+    L: Fn(String, u16) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = io::Result<Found>> + Send + 'static,
+{
+    let sources = &pool.config.servers;
+    let mut known: Vec<Found> = vec![Found::new(); sources.len()];
+    let (found, mut finds) = mpsc::channel(sources.len().max(1));
+    for (index, source) in sources.iter().enumerate() {
+        match source {
+            ServerSource::Address(address) => known[index] = Found::from([*address]),
+            ServerSource::Dns { name, port } => {
+                let source = Source {
+                    name: name.clone(),
+                    port: *port,
+                    pending: None,
+                    failing: false,
+                };
+                tokio::spawn(source.watch(pool.clone(), lookup.clone(), index, found.clone()));
+            }
+        }
+    }
+    apply(&pool, &known);
     let mut housekeeping = interval(HOUSEKEEPING);
     housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = housekeeping.tick() => pool.tick(),
-            _ = lookups.tick() => {
-                // All sources share one deadline, so that one that hangs does
-                // not slow the others down.
-                let deadline = Instant::now() + every;
-                for source in &mut sources {
-                    source.look_up(&pool, deadline).await;
-                }
-                let addresses: BTreeSet<SocketAddr> =
-                    sources.iter().flat_map(|source| source.addresses.iter().copied()).collect();
-                let addresses: Vec<SocketAddr> = addresses.into_iter().collect();
-                for server in pool.set_addresses(&addresses) {
-                    tokio::spawn(check::run(pool.clone(), server));
-                }
+            Some((index, addresses)) = finds.recv() => {
+                // A lookup that fails sends nothing and so changes nothing: a
+                // name server that is down must not take the site with it.
+                known[index] = addresses;
+                apply(&pool, &known);
             }
         }
     }
 }
 
+fn apply(pool: &Arc<Pool>, known: &[Found]) {
+    let all: Found = known.iter().flatten().copied().collect();
+    let all: Vec<SocketAddr> = all.into_iter().collect();
+    for server in pool.set_addresses(&all) {
+        tokio::spawn(check::run(pool.clone(), server));
+    }
+}
+
 impl Source {
-    fn new(source: ServerSource) -> Self {
-        let mut addresses = BTreeSet::new();
-        if let ServerSource::Address(address) = source {
-            addresses.insert(address);
-        }
-        Self {
-            source,
-            addresses,
-            pending: None,
-            failing: false,
+    /// Looks up again and again; ends when nobody listens any more.
+    async fn watch<L, F>(mut self, pool: Arc<Pool>, lookup: L, index: usize, found: mpsc::Sender<(usize, Found)>)
+    where
+        L: Fn(String, u16) -> F,
+        F: Future<Output = io::Result<Found>> + Send + 'static,
+    {
+        let every = Duration::from_millis(pool.config.discovery_interval_ms);
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last = None;
+        loop {
+            ticks.tick().await;
+            let pending = self.pending.take();
+            let mut pending = pending.unwrap_or_else(|| tokio::spawn(lookup(self.name.clone(), self.port)));
+            let result = match timeout(every, &mut pending).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(error)) => Err(io::Error::other(error)),
+                Err(_) => {
+                    self.pending = Some(pending);
+                    Err(io::ErrorKind::TimedOut.into())
+                }
+            };
+            let Some(addresses) = self.judge(&pool.config.name, result, last.as_ref()) else {
+                continue;
+            };
+            if last.as_ref() != Some(&addresses) {
+                last = Some(addresses.clone());
+                if found.send((index, addresses)).await.is_err() {
+                    return;
+                }
+            }
         }
     }
 
-    async fn look_up(&mut self, pool: &Pool, deadline: Instant) {
-        let ServerSource::Dns { name, port } = &self.source else {
-            return;
-        };
-        let mut pending = match self.pending.take() {
-            Some(pending) => pending,
-            None => {
-                let (name, port) = (name.clone(), *port);
-                tokio::spawn(async move {
-                    let addresses = tokio::net::lookup_host((name.as_str(), port)).await?;
-                    Ok(addresses.collect::<BTreeSet<_>>())
-                })
-            }
-        };
-        let result = match timeout_at(deadline, &mut pending).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(error)) => Err(std::io::Error::other(error)),
-            Err(_) => {
-                self.pending = Some(pending);
-                Err(std::io::ErrorKind::TimedOut.into())
-            }
-        };
-        let pool = pool.config.name.as_str();
+    /// What a lookup has found. A failure is told of once and not every second.
+    fn judge(&mut self, pool: &str, result: io::Result<Found>, known: Option<&Found>) -> Option<Found> {
+        let name = &self.name;
         match result {
             Ok(addresses) if !addresses.is_empty() => {
                 if std::mem::take(&mut self.failing) {
                     info!(pool, name, "name found again");
                 }
-                self.addresses = addresses;
+                Some(addresses)
             }
             failure => {
-                // Said once and not every second.
                 if !std::mem::replace(&mut self.failing, true) {
                     let error = failure.err().map_or("no address".into(), |error| error.to_string());
-                    warn!(pool, name, %error, known = self.addresses.len(), "name not found: keeping what is known");
+                    let known = known.map_or(0, BTreeSet::len);
+                    warn!(pool, name, %error, known, "name not found: keeping what is known");
                 }
+                None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PoolConfig;
+
+    #[tokio::test]
+    async fn a_lookup_that_hangs_holds_neither_other_names_nor_the_housekeeping_up() {
+        let config = PoolConfig {
+            servers: vec![
+                ServerSource::Dns {
+                    name: "hangs".into(),
+                    port: 80,
+                },
+                ServerSource::Dns {
+                    name: "moves".into(),
+                    port: 80,
+                },
+            ],
+            // As long as the test may take: whoever waits for it fails.
+            discovery_interval_ms: 3_600_000,
+            ..PoolConfig::default()
+        };
+        let pool = Arc::new(Pool::new(config, 1));
+        let left = SocketAddr::from(([127, 0, 0, 1], 1));
+        let found = SocketAddr::from(([127, 0, 0, 1], 2));
+        pool.set_addresses(&[left]);
+        let keeping = tokio::spawn(keep(pool.clone(), move |name: String, _| async move {
+            if name == "hangs" {
+                std::future::pending::<()>().await;
+            }
+            Ok(Found::from([found]))
+        }));
+        let addresses = || pool.members().iter().map(|server| server.address).collect::<Vec<_>>();
+        // The new one is found and the old one, which owes nothing, forgotten.
+        let waited = timeout(Duration::from_secs(20), async {
+            while addresses() != [found] {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        assert!(waited.await.is_ok(), "{:?}", addresses());
+        keeping.abort();
     }
 }

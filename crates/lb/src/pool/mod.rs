@@ -118,7 +118,7 @@ impl Pool {
         self.with_members(|members| {
             for server in members.iter() {
                 if server.outlier(|outlier| outlier.tick(now)) {
-                    server.set_ejected(false);
+                    server.end_ejection();
                     info!(pool = self.config.name, server = %server.address, "server readmitted on trial");
                     changed = true;
                 }
@@ -147,7 +147,7 @@ impl Pool {
         if returned {
             let now = self.now();
             server.outlier(|outlier| outlier.readmit(now));
-            server.set_ejected(false);
+            server.end_ejection();
             info!(pool, server = %server.address, "server returned: readmitted");
         }
         match transition {
@@ -168,7 +168,8 @@ impl Pool {
     pub(crate) fn failed(&self, server: &Server, problem: Problem) {
         let now = self.now();
         server.set_suspected();
-        if matches!(problem, Problem::ConnectFailed | Problem::ConnectTimeout) {
+        let absent = matches!(problem, Problem::ConnectFailed | Problem::ConnectTimeout) || server.is_dead();
+        if absent {
             server.set_absent();
         }
         let ejected = self.with_members(|members| {
@@ -180,7 +181,7 @@ impl Pool {
         // Whatever comes of it, a probe shall look now and not in a second.
         server.recheck.notify_one();
         if let Some(until) = ejected {
-            server.set_ejected(true);
+            server.begin_ejection(absent);
             self.ejections.fetch_add(1, Ordering::Relaxed);
             let for_ms = until.saturating_sub(now).as_millis() as u64;
             warn!(pool = self.config.name, server = %server.address, for_ms, reason = %problem, "server ejected");

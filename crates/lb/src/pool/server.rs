@@ -140,11 +140,18 @@ impl Server {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_ejected(&self, ejected: bool) {
-        self.ejected.store(ejected, Ordering::Relaxed);
-        if !ejected {
-            self.absent.store(false, Ordering::Relaxed);
-        }
+    /// An ejection begins. `absent` says that nobody is there; otherwise what
+    /// probes saw before does not count: it fails while it is there.
+    pub(super) fn begin_ejection(&self, absent: bool) {
+        let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        checks.passed = 0;
+        self.absent.store(absent, Ordering::Relaxed);
+        self.ejected.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn end_ejection(&self) {
+        self.ejected.store(false, Ordering::Relaxed);
+        self.absent.store(false, Ordering::Relaxed);
     }
 
     /// Nobody was there; only probes from now on can tell that it is back.

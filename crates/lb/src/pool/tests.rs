@@ -149,6 +149,33 @@ fn a_server_that_is_there_and_fails_stays_ejected_whatever_probes_say() {
 }
 
 #[test]
+fn a_server_that_was_unreachable_long_ago_stays_ejected_all_the_same() {
+    let pool = pool(2);
+    let failing = server(&pool, 1);
+    for outcome in [
+        unreachable(),
+        unreachable(),
+        Outcome::Passed,
+        Outcome::Passed,
+        Outcome::Passed,
+    ] {
+        pool.checked(&failing, outcome);
+    }
+    assert!(failing.is_in_rotation());
+    for _ in 0..3 {
+        pool.failed(&failing, Problem::AnswerMalformed);
+    }
+    for _ in 0..10 {
+        pool.checked(&failing, Outcome::Passed);
+        assert!(failing.is_ejected(), "what was before the ejection ended it");
+    }
+    for outcome in [unreachable(), Outcome::Passed, Outcome::Passed] {
+        pool.checked(&failing, outcome);
+    }
+    assert!(failing.is_in_rotation());
+}
+
+#[test]
 fn a_retry_goes_to_another_server_and_rather_to_one_without_a_record() {
     let pool = pool(3);
     pool.failed(&server(&pool, 2), Problem::ConnectionLost);

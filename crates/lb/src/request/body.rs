@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 
 use crate::connection::client::Client;
 use crate::problem::Problem;
+use crate::request::headers::strip_trailers;
 use crate::watch::{NEVER, Side, Watch};
 
 /// As much of a body is remembered.
@@ -90,11 +91,15 @@ impl Source {
                     return Poll::Pending;
                 }
             },
-            Poll::Ready(Some(Ok(frame))) => {
-                match frame.data_ref() {
-                    Some(chunk) => self.keep(chunk),
+            Poll::Ready(Some(Ok(mut frame))) => {
+                if let Some(chunk) = frame.data_ref() {
+                    self.keep(chunk);
+                } else {
                     // Trailers are not remembered.
-                    None => self.overflowed.set(true),
+                    self.overflowed.set(true);
+                }
+                if let Some(trailers) = frame.trailers_mut() {
+                    strip_trailers(trailers);
                 }
                 Ok(Some(frame))
             }

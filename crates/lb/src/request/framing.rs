@@ -7,14 +7,22 @@
 //! fragment off a target, and answers nothing to a version it does not speak.
 //! What is refused here never reaches it.
 
+mod lines;
+
 use memchr::memchr;
 
 use crate::problem::Problem;
 
+/// Most empty lines before a request, bytes.
+const MAX_LEAD_BYTES: usize = 64;
 /// Longest chunk-size line with its extensions, bytes.
 const MAX_CHUNK_LINE_BYTES: usize = 4096;
-/// Longest trailer section, bytes.
-const MAX_TRAILER_BYTES: usize = 16 * 1024;
+/// Longest trailer section, bytes; hyper allows less than 16 KB.
+const MAX_TRAILER_BYTES: usize = 15 * 1024;
+/// Most fields of a head, and of a trailer section; hyper has room for as many.
+const MAX_FIELDS: usize = 100;
+/// hyper keeps the two numbers above it for itself.
+const MAX_LENGTH: u64 = u64::MAX - 2;
 
 /// What may be how large.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +48,8 @@ pub(crate) struct Refused {
 enum State {
     /// Between requests: empty lines are skipped (RFC 9112 2.2).
     Lead,
+    /// The CR of an empty line was here.
+    LeadLf,
     RequestLine,
     Header,
     Body(u64),
@@ -59,6 +69,8 @@ pub(crate) struct Scanner {
     carry: Vec<u8>,
     /// Bytes of the head, or of the trailer section, so far.
     section_bytes: usize,
+    /// Fields of the head, or of the trailer section, so far.
+    fields: usize,
     http_10: bool,
     length: Option<u64>,
     chunked: bool,
@@ -71,29 +83,35 @@ impl Scanner {
             state: State::Lead,
             carry: Vec::new(),
             section_bytes: 0,
+            fields: 0,
             http_10: false,
             length: None,
             chunked: false,
         }
     }
 
-    /// Takes in the next bytes of the connection.
-    pub(crate) fn scan(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+    /// Takes in the next bytes of the connection. Answers how many of them come
+    /// before a head whose end is still to come, which is all if there is none.
+    pub(crate) fn scan(&mut self, bytes: &[u8]) -> Result<usize, Refused> {
         let mut at = 0;
         let mut head_began = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
-            let in_head = matches!(self.state, State::Lead | State::RequestLine | State::Header);
+            let in_head = self.state == State::Lead || self.is_in_head();
             let step = match self.state {
                 State::Lead => {
                     head_began = at;
                     self.lead(rest[0])
                 }
+                State::LeadLf => self.lead(rest[0]),
                 State::RequestLine | State::Header | State::ChunkSize | State::Trailer => self.line(rest),
                 State::Body(left) => {
                     let taken = left.min(rest.len() as u64);
                     let left = left - taken;
-                    self.state = if left == 0 { State::Lead } else { State::Body(left) };
+                    self.state = State::Body(left);
+                    if left == 0 {
+                        self.next_message();
+                    }
                     Ok(taken as usize)
                 }
                 State::ChunkData(left) => {
@@ -127,19 +145,40 @@ impl Scanner {
                 }
             }
         }
-        Ok(())
+        Ok(if self.is_in_head() { head_began } else { bytes.len() })
     }
 
     fn lead(&mut self, byte: u8) -> Result<usize, Problem> {
-        if byte == b'\r' || byte == b'\n' {
-            return Ok(1);
+        match (self.state, byte) {
+            (State::Lead, b'\r') => self.state = State::LeadLf,
+            (_, b'\n') => self.state = State::Lead,
+            (State::LeadLf, _) => return Err(Problem::RequestLineInvalid),
+            _ => {
+                self.state = State::RequestLine;
+                self.section_bytes = 0;
+                self.fields = 0;
+                self.http_10 = false;
+                self.length = None;
+                self.chunked = false;
+                return Ok(0);
+            }
         }
-        self.state = State::RequestLine;
-        self.section_bytes = 0;
-        self.http_10 = false;
-        self.length = None;
-        self.chunked = false;
-        Ok(0)
+        self.section_bytes += 1;
+        if self.section_bytes > MAX_LEAD_BYTES {
+            return Err(Problem::RequestLineInvalid);
+        }
+        Ok(1)
+    }
+
+    /// Whether the bytes that came last are the beginning of a head whose end
+    /// has not come yet.
+    pub(crate) fn is_in_head(&self) -> bool {
+        matches!(self.state, State::LeadLf | State::RequestLine | State::Header)
+    }
+
+    /// What the beginning of a line takes up, bytes.
+    pub(crate) fn carried_bytes(&self) -> usize {
+        self.carry.capacity()
     }
 
     /// Takes one line, or what there is of it.
@@ -155,9 +194,8 @@ impl Scanner {
         } else {
             let mut line = std::mem::take(&mut self.carry);
             line.extend_from_slice(&rest[..taken]);
+            // Lines are seldom cut and connections live long: nothing is kept.
             self.whole_line(&line)?;
-            line.clear();
-            self.carry = line;
         }
         Ok(taken)
     }
@@ -185,67 +223,59 @@ impl Scanner {
             State::Header if content.is_empty() => self.end_of_head(),
             State::Header => self.header(content),
             State::ChunkSize => self.chunk_size(line),
-            _ => {
-                if content.is_empty() {
-                    self.state = State::Lead;
-                }
-                Ok(())
-            }
+            _ => self.trailer(line),
         }
     }
 
     fn request_line(&mut self, line: &[u8]) -> Result<(), Problem> {
+        self.http_10 = lines::request_line(line, self.limits.target_bytes)?;
         self.state = State::Header;
-        let mut words = line.split(|byte| *byte == b' ');
-        let (_, target, version) = (words.next(), words.next(), words.next());
-        // A line of another form is hyper's to refuse.
-        if let (Some(target), Some(version)) = (target, version) {
-            if target.len() > self.limits.target_bytes {
-                return Err(Problem::TargetTooLong);
-            }
-            if memchr(b'#', target).is_some() {
-                return Err(Problem::TargetInvalid);
-            }
-            match version {
-                b"HTTP/1.1" => {}
-                b"HTTP/1.0" => self.http_10 = true,
-                [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-                    if major.is_ascii_digit() && minor.is_ascii_digit() =>
-                {
-                    return Err(Problem::VersionUnknown);
-                }
-                _ => {}
-            }
-        }
         Ok(())
     }
 
     fn header(&mut self, line: &[u8]) -> Result<(), Problem> {
-        // Only two names matter, and few others begin like them.
-        match line[0] | 0x20 {
-            b'c' => {
-                if let Some(value) = value_of(line, b"content-length") {
-                    let length = parse_length(value).ok_or(Problem::LengthInvalid)?;
-                    if self.length.is_some_and(|earlier| earlier != length) {
-                        return Err(Problem::LengthInvalid);
-                    }
-                    self.length = Some(length);
-                }
+        let (name, value) = lines::field(line)?;
+        self.fields += 1;
+        if self.fields > MAX_FIELDS {
+            return Err(Problem::HeadTooLarge);
+        }
+        // Only two names matter.
+        if name.eq_ignore_ascii_case(b"content-length") {
+            let length = parse_length(value).ok_or(Problem::LengthInvalid)?;
+            if self.length.is_some_and(|earlier| earlier != length) {
+                return Err(Problem::LengthInvalid);
             }
-            b't' => {
-                if let Some(value) = value_of(line, b"transfer-encoding") {
-                    if self.http_10 || self.chunked {
-                        return Err(Problem::TransferEncodingInvalid);
-                    }
-                    if !value.eq_ignore_ascii_case(b"chunked") {
-                        return Err(unknown_coding(value));
-                    }
-                    self.chunked = true;
-                }
+            self.length = Some(length);
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            if self.http_10 || self.chunked {
+                return Err(Problem::TransferEncodingInvalid);
             }
-            _ => {}
+            if !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(unknown_coding(value));
+            }
+            self.chunked = true;
         }
         Ok(())
+    }
+
+    /// RFC 9112 7.1.2. hyper goes by CR LF alone here, so a line that ends in
+    /// any other way would end for one of the two and not for the other.
+    fn trailer(&mut self, line: &[u8]) -> Result<(), Problem> {
+        let content = line.strip_suffix(b"\r\n").ok_or(Problem::BodyMalformed)?;
+        if content.is_empty() {
+            self.next_message();
+            return Ok(());
+        }
+        self.fields += 1;
+        if self.fields > MAX_FIELDS || lines::field(content).is_err() {
+            return Err(Problem::BodyMalformed);
+        }
+        Ok(())
+    }
+
+    fn next_message(&mut self) {
+        self.state = State::Lead;
+        self.section_bytes = 0;
     }
 
     fn end_of_head(&mut self) -> Result<(), Problem> {
@@ -263,7 +293,7 @@ impl Scanner {
     fn chunk_size(&mut self, line: &[u8]) -> Result<(), Problem> {
         let content = line.strip_suffix(b"\r\n").ok_or(Problem::BodyMalformed)?;
         let digits = content.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-        let after = content[digits..].trim_ascii_start();
+        let after = lines::trim_blanks(&content[digits..]);
         let clean = after.is_empty() || after[0] == b';' && !after.iter().any(|byte| matches!(byte, b'\r' | 0));
         if digits == 0 || digits > 16 || !clean {
             return Err(Problem::BodyMalformed);
@@ -273,6 +303,7 @@ impl Scanner {
             .filter_map(|byte| char::from(*byte).to_digit(16))
             .fold(0u64, |size, digit| size << 4 | u64::from(digit));
         self.section_bytes = 0;
+        self.fields = 0;
         self.state = if size == 0 {
             State::Trailer
         } else {
@@ -282,23 +313,15 @@ impl Scanner {
     }
 }
 
-/// The trimmed value if the line's name is this one.
-fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let (head, rest) = line.split_at_checked(name.len())?;
-    if !head.eq_ignore_ascii_case(name) {
-        return None;
-    }
-    rest.strip_prefix(b":").map(<[u8]>::trim_ascii)
-}
-
 fn parse_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
     }
-    value.iter().try_fold(0u64, |length, byte| {
+    let length = value.iter().try_fold(0u64, |length, byte| {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
         length.checked_mul(10)?.checked_add(digit)
-    })
+    })?;
+    (length <= MAX_LENGTH).then_some(length)
 }
 
 /// A list of codings that ends in `chunked` is framed well and still cannot be

@@ -5,7 +5,7 @@
 
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE, VIA,
+    TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 
 use super::id;
@@ -21,16 +21,9 @@ const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 /// What a client says about its own way here, in hyphens. Read by servers, so
 /// only a trusted proxy may set them, and underscores (which CGI cannot tell
 /// from hyphens) nobody.
-const CLAIMS: [&str; 8] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "x-request-id",
-];
+const CLAIMS: [&str; 3] = ["forwarded", "x-real-ip", "x-request-id"];
+/// And whatever begins like this.
+const FORWARDED_PREFIX: &str = "x-forwarded-";
 
 /// Who sent a request, as far as headers tell it on.
 pub(crate) struct Sender<'a> {
@@ -80,6 +73,7 @@ pub(crate) fn prepare_request(headers: &mut HeaderMap, chunked: bool, sender: &S
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     keep_te_trailers(headers);
+    announce_trailers(headers);
     drop_claims(headers, sender.trusted);
 
     let address = match headers.get(X_FORWARDED_FOR) {
@@ -130,21 +124,63 @@ fn keep_te_trailers(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether a header of this name says something of the way a request came,
+/// taking underscores for hyphens.
+fn is_claim(name: &str) -> bool {
+    if !(name.starts_with('x') || name.starts_with("forwarded")) {
+        return false;
+    }
+    let alike = |claim: &str, text: &str| {
+        claim.len() == text.len()
+            && claim
+                .bytes()
+                .zip(text.bytes())
+                .all(|(claim, byte)| claim == byte || claim == b'-' && byte == b'_')
+    };
+    let is_forwarded = name
+        .get(..FORWARDED_PREFIX.len())
+        .is_some_and(|start| alike(FORWARDED_PREFIX, start));
+    is_forwarded || CLAIMS.iter().any(|claim| alike(claim, name))
+}
+
+/// Takes claims out of trailers, whoever sent them: a server that merges them
+/// into the headers would read them beside ours.
+pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
+    let unwanted: Vec<HeaderName> = trailers
+        .keys()
+        .filter(|name| is_claim(name.as_str()))
+        .cloned()
+        .collect();
+    for name in unwanted {
+        trailers.remove(name);
+    }
+}
+
+/// Leaves in `Trailer` what [`strip_trailers`] leaves of the trailers.
+fn announce_trailers(headers: &mut HeaderMap) {
+    if !headers.contains_key(TRAILER) {
+        return;
+    }
+    let names: Vec<HeaderName> = headers
+        .get_all(TRAILER)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .filter(|name| !is_claim(name.as_str()))
+        .collect();
+    headers.remove(TRAILER);
+    let list = names.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ");
+    if let Ok(value) = HeaderValue::try_from(list)
+        && !value.is_empty()
+    {
+        headers.insert(TRAILER, value);
+    }
+}
+
 fn drop_claims(headers: &mut HeaderMap, trusted: bool) {
     let mut unwanted: Vec<HeaderName> = Vec::new();
     for name in headers.keys() {
-        let text = name.as_str();
-        if !(text.starts_with('x') || text.starts_with("forwarded")) {
-            continue;
-        }
-        let is_claim = |claim: &&str| {
-            claim.len() == text.len()
-                && claim
-                    .bytes()
-                    .zip(text.bytes())
-                    .all(|(claim, byte)| claim == byte || claim == b'-' && byte == b'_')
-        };
-        if CLAIMS.iter().any(is_claim) && (!trusted || text.contains('_')) {
+        if is_claim(name.as_str()) && (!trusted || name.as_str().contains('_')) {
             unwanted.push(name.clone());
         }
     }

@@ -6,11 +6,6 @@ use std::collections::VecDeque;
 
 use super::Upstream;
 
-/// A request that must not be sent twice takes only a connection that was in
-/// use this short a time ago, so that it hardly ever meets one that the server
-/// is about to close, milliseconds.
-const FRESH_MS: u64 = 1000;
-
 /// A stack with a bottom that expires.
 pub(crate) struct IdleStack {
     stack: RefCell<VecDeque<(u64, Box<Upstream>)>>,
@@ -28,12 +23,11 @@ impl IdleStack {
         }
     }
 
-    /// Takes a connection to send a request on. `once` says that the request
-    /// must not be sent twice.
-    pub(crate) fn pop(&self, now_ms: u64, once: bool) -> Option<Box<Upstream>> {
+    /// Takes a connection to send a request on. It may be one that the server is
+    /// about to close, so only what may be sent twice takes one.
+    pub(crate) fn pop(&self, now_ms: u64) -> Option<Box<Upstream>> {
         let (since_ms, mut upstream) = self.stack.borrow_mut().pop_back()?;
-        let limit_ms = if once { self.idle_ms.min(FRESH_MS) } else { self.idle_ms };
-        if since_ms + limit_ms < now_ms || once && upstream.has_ended() {
+        if since_ms + self.idle_ms < now_ms {
             return None;
         }
         upstream.reused = true;

@@ -1,4 +1,4 @@
-//! The scanner alone; tests/malformed.rs shows what a client gets.
+//! The scanner alone; tests/malformed shows what a client gets.
 
 use proptest::prelude::*;
 
@@ -69,7 +69,7 @@ fn what_is_ambiguous_is_refused_however_it_is_cut() {
         ),
         (
             format!("{head}Transfer-Encoding: \x0bchunked\r\n\r\n"),
-            Problem::TransferEncodingInvalid,
+            Problem::FieldInvalid,
         ),
         (
             format!("{head}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"),
@@ -79,6 +79,14 @@ fn what_is_ambiguous_is_refused_however_it_is_cut() {
             format!("POST / HTTP/1.0\r\n{chunked}"),
             Problem::TransferEncodingInvalid,
         ),
+        (format!("{head}X\r\n"), Problem::FieldInvalid),
+        (format!("{head} folded\r\n"), Problem::FieldInvalid),
+        (format!("{head}X: \0\r\n"), Problem::FieldInvalid),
+        (format!("{head}{}", "X: y\r\n".repeat(100)), Problem::HeadTooLarge),
+        ("\rGET / HTTP/1.1\r\n".into(), Problem::RequestLineInvalid),
+        ("GET /a b HTTP/1.1\r\n".into(), Problem::RequestLineInvalid),
+        ("GET /\x01 HTTP/1.1\r\n".into(), Problem::TargetInvalid),
+        ("\r\n".repeat(40), Problem::RequestLineInvalid),
         (format!("{head}{chunked}x\r\n"), Problem::BodyMalformed),
         (format!("{head}{chunked}5\nhello"), Problem::BodyMalformed),
         (format!("{head}{chunked}0x5\r\n"), Problem::BodyMalformed),
@@ -113,8 +121,38 @@ fn a_good_request_before_a_bad_one_is_passed_on_whole() {
 #[test]
 fn a_head_that_began_in_an_earlier_piece_keeps_nothing_of_this_one() {
     let mut scanner = Scanner::new(LIMITS);
-    assert_eq!(scanner.scan(b"GET /"), Ok(()));
+    assert_eq!(scanner.scan(b"GET /"), Ok(0));
     assert_eq!(scanner.scan(b"#x HTTP/1.1\r\n").map_err(|refused| refused.keep), Err(0));
+}
+
+#[test]
+fn a_head_without_its_end_is_told_from_what_comes_before_it() {
+    let mut scanner = Scanner::new(LIMITS);
+    let good = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    assert_eq!(scanner.scan(good), Ok(good.len()));
+    let two = [&good[..], b"\r\nGET /x"].concat();
+    assert_eq!(scanner.scan(&two), Ok(good.len() + 2));
+    assert_eq!(scanner.scan(b" HTTP/1.1\r\nHost"), Ok(0));
+    assert_eq!(scanner.scan(b": a\r\n\r\n"), Ok(7));
+    assert_eq!(scanner.carried_bytes(), 0, "a cut line's memory is given back");
+}
+
+#[test]
+fn rfc_9112_7_1_only_cr_lf_ends_lines_and_sections_of_trailers() {
+    let head = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for body in [
+        "0\r\n\n",
+        "0\r\nX: y\n\n",
+        "0\r\nX: y\n\r\n",
+        "0\r\nX: y\r\n\n",
+        "0\r\n\r\r\n",
+    ] {
+        let bytes = format!("{head}{body}");
+        for size in [1, 2, 3, bytes.len()] {
+            let verdict = scan_in_pieces(bytes.as_bytes(), size);
+            assert_eq!(verdict, Err(Problem::BodyMalformed), "{body:?} in pieces of {size}");
+        }
+    }
 }
 
 proptest! {
