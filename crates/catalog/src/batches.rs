@@ -1,30 +1,30 @@
-//! Long lists, handed on in batches as they come from the database.
+//! Long lists, handed on in batches.
 //!
-//! A task reads from a node and sends batches through a short channel: memory stays flat, and a client that
-//! reads slowly slows the database's sending down, not our memory up. A client that stops reading is given up. When
-//! the node fails in the middle, the rest is read from another one, from where the first stopped.
+//! A task asks for page after page and sends batches through a short channel: memory stays flat however long the list
+//! is. Each page is a read like any other, on whichever node answers and with a deadline of its own; between two pages
+//! no connection is held, so a client that reads slowly costs the database nothing. One that stops reading is given up.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::FutureExt;
-use futures::future::ready;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
 
 use crate::database::Inner;
-use crate::failure::Failure;
-use crate::topology::Pools;
-use crate::{Error, Order, Station, StationQuery, sql};
+use crate::sql::pages::Pages;
+use crate::{Error, Station, StationQuery};
 
 /// Stations in a batch.
 pub(crate) const BATCH: usize = 500;
+/// Stations in a page.
+const PAGE: u32 = 1_000;
 /// Batches that wait for the client.
 const AHEAD: usize = 2;
 /// A client that takes no batch for this long is gone.
-const STALL_DEADLINE: Duration = Duration::from_secs(10);
+const STALL_DEADLINE: Duration = Duration::from_secs(30);
+
+type Outcome = Result<Vec<Station>, Error>;
 
 /// A list of stations that arrives in batches, so that memory does not grow with it.
 pub struct StationBatches {
@@ -33,7 +33,7 @@ pub struct StationBatches {
 }
 
 struct Rest {
-    batches: mpsc::Receiver<Result<Vec<Station>, Error>>,
+    batches: mpsc::Receiver<Outcome>,
     /// Set by the task when it has sent everything: a channel that closes before that was cut off.
     complete: Arc<AtomicBool>,
 }
@@ -51,17 +51,27 @@ impl StationBatches {
     pub(crate) async fn begin(inner: Arc<Inner>, query: StationQuery) -> Result<Self, Error> {
         let (sender, batches) = mpsc::channel(AHEAD);
         let complete = Arc::new(AtomicBool::new(false));
-        tokio::spawn(produce(inner, query, sender, complete.clone()));
         let mut list = Self {
             ready: None,
-            rest: Some(Rest { batches, complete }),
+            rest: Some(Rest {
+                batches,
+                complete: complete.clone(),
+            }),
         };
+        tokio::spawn(async move {
+            let outcome = produce(&inner, Pages::new(query, PAGE), &sender).await;
+            match outcome {
+                Ok(all) => complete.store(all, Ordering::Release),
+                Err(error) => drop(timeout(STALL_DEADLINE, sender.send(Err(error))).await),
+            }
+        });
         list.ready = list.next().await.transpose()?;
         Ok(list)
     }
 
     /// The next batch (never empty), `None` at the end. The first batch has been awaited already when
-    /// [`crate::Read::stations`] returns, so errors before any row are errors of that call.
+    /// [`crate::Read::stations`] returns, so errors before any row are errors of that call. Whoever takes
+    /// nothing for 30 seconds gets [`Error::Timeout`] in place of the rest.
     pub async fn next(&mut self) -> Option<Result<Vec<Station>, Error>> {
         if let Some(ready) = self.ready.take() {
             return Some(Ok(ready));
@@ -81,93 +91,61 @@ impl StationBatches {
     }
 }
 
-/// Why a node's part of the list ended.
-enum End {
-    /// All was sent.
-    Complete,
-    /// Nobody takes it any more.
-    Unwanted,
-    /// A row could not be read.
-    Broken(Error),
-}
-
-async fn produce(
-    inner: Arc<Inner>,
-    query: StationQuery,
-    sender: Sender<Result<Vec<Station>, Error>>,
-    complete: Arc<AtomicBool>,
-) {
-    let sent = AtomicU32::new(0);
-    let part = |pools| send(pools, &query, &sender, &sent);
-    let error = match inner.anywhere(part).await {
-        Ok(End::Complete) => {
-            complete.store(true, Ordering::Release);
-            return;
-        }
-        Ok(End::Unwanted) => return,
-        Ok(End::Broken(error)) | Err(error) => error,
-    };
-    let _ = timeout(STALL_DEADLINE, sender.send(Err(error))).await;
-}
-
-async fn send(
-    pools: Arc<Pools>,
-    query: &StationQuery,
-    sender: &Sender<Result<Vec<Station>, Error>>,
-    sent: &AtomicU32,
-) -> Result<End, Failure> {
-    let before = sent.load(Ordering::Relaxed);
-    // A list in random order has no place to go on from.
-    if before > 0 && query.order == Order::Random {
-        return Ok(End::Broken(Error::NoReader));
-    }
-    let rest = StationQuery {
-        offset: query.offset.saturating_add(before),
-        limit: query.limit.map(|limit| limit.saturating_sub(before)),
-        ..query.clone()
-    };
-    let statement = match sql::stations::list(&rest) {
-        Ok(statement) => statement,
-        Err(error) => return Ok(End::Broken(error)),
-    };
-    let lease = pools.stream.lease().await?;
-    let mut broken = None;
-    let mut batch = Vec::with_capacity(BATCH);
-    let all = lease.for_each(&statement, |row| {
-        match sql::station(&row) {
-            Ok(station) => batch.push(station),
-            Err(error) => {
-                broken = Some(Error::Database(error));
-                return Some(ready(ControlFlow::Break(())).boxed());
+/// Reads and sends page after page. Gives whether all was taken.
+async fn produce(inner: &Inner, mut pages: Pages, sender: &Sender<Outcome>) -> Result<bool, Error> {
+    loop {
+        let rows = inner.fetch_all(&pages.statement()?).await?;
+        let (mut stations, last) = pages.take(&rows)?;
+        drop(rows);
+        while !stations.is_empty() {
+            let rest = stations.split_off(stations.len().min(BATCH));
+            if !hand_on(sender, std::mem::replace(&mut stations, rest)).await {
+                return Ok(false);
             }
         }
-        if batch.len() < BATCH {
-            return None;
-        }
-        sent.fetch_add(batch.len() as u32, Ordering::Relaxed);
-        let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-        let sender = sender.clone();
-        Some(async move { hand_on(&sender, full).await }.boxed())
-    });
-    let all = all.await?;
-    if let Some(error) = broken {
-        return Ok(End::Broken(error));
-    }
-    if !all {
-        return Ok(End::Unwanted);
-    }
-    if !batch.is_empty() {
-        sent.fetch_add(batch.len() as u32, Ordering::Relaxed);
-        if hand_on(sender, batch).await.is_break() {
-            return Ok(End::Unwanted);
+        if last {
+            return Ok(true);
         }
     }
-    Ok(End::Complete)
 }
 
-async fn hand_on(sender: &Sender<Result<Vec<Station>, Error>>, batch: Vec<Station>) -> ControlFlow<()> {
-    match timeout(STALL_DEADLINE, sender.send(Ok(batch))).await {
-        Ok(Ok(())) => ControlFlow::Continue(()),
-        _ => ControlFlow::Break(()),
+/// Gives whether the batch found room in time.
+async fn hand_on(sender: &Sender<Outcome>, batch: Vec<Station>) -> bool {
+    matches!(timeout(STALL_DEADLINE, sender.send(Ok(batch))).await, Ok(Ok(())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stops_reading_is_given_up_and_told_so() {
+        let (sender, batches) = mpsc::channel(AHEAD);
+        let mut list = StationBatches {
+            ready: None,
+            rest: Some(Rest {
+                batches,
+                complete: Arc::new(AtomicBool::new(false)),
+            }),
+        };
+        assert!(hand_on(&sender, Vec::new()).await && hand_on(&sender, Vec::new()).await);
+        // Slow is not gone.
+        let slow = async {
+            tokio::time::sleep(Duration::from_secs(29)).await;
+            list.next().await
+        };
+        let (taken, next) = tokio::join!(hand_on(&sender, Vec::new()), slow);
+        assert!(taken && matches!(next, Some(Ok(_))));
+        assert!(!hand_on(&sender, Vec::new()).await, "it is given up");
+        drop(sender);
+        for _ in 0..AHEAD {
+            assert!(matches!(list.next().await, Some(Ok(_))));
+        }
+        let last = list.next().await;
+        assert!(
+            matches!(last, Some(Err(Error::Timeout { .. }))),
+            "a list that was cut off must not look complete"
+        );
+        assert!(list.next().await.is_none());
     }
 }

@@ -17,8 +17,7 @@ pub struct DatabaseConfig {
     pub password_file: PathBuf,
     /// Every node. Which one is the primary is observed, never configured.
     pub nodes: Vec<NodeConfig>,
-    /// Connections for reads to each node, 1 to 100. Writes have half as many on the primary, long lists
-    /// half as many on each node.
+    /// Connections for reads to each node, 1 to 100. Writes have half as many on the primary.
     #[serde(default = "default_connections")]
     pub max_connections_per_node: u32,
     /// A query that takes longer is ended by the server, milliseconds.

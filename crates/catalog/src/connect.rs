@@ -11,16 +11,11 @@ use crate::config::{DatabaseConfig, NodeConfig};
 /// How long opening a connection may take, authentication with it.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 
-/// A list may be read for this long by a client that keeps reading.
-pub(crate) const STREAM_DEADLINE: Duration = Duration::from_secs(120);
-
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Short queries that change nothing.
     Read,
-    /// Long lists, sent as fast as the client takes them.
-    Stream,
     /// Changes.
     Write,
     /// Batches of an import, and what follows it.
@@ -35,7 +30,6 @@ impl Purpose {
     fn application_name(self) -> &'static str {
         match self {
             Self::Read => "radiodeck read",
-            Self::Stream => "radiodeck stream",
             Self::Write => "radiodeck write",
             Self::Import => "radiodeck import",
             Self::Monitor => "radiodeck monitor",
@@ -46,7 +40,6 @@ impl Purpose {
     pub(crate) fn statement_timeout(self, configured: Duration) -> Duration {
         match self {
             Self::Read | Self::Write => configured,
-            Self::Stream => STREAM_DEADLINE,
             // A batch takes a tenth of a second, the vacuum after the last one a few.
             Self::Import => Duration::from_secs(60),
             Self::Monitor => Duration::from_secs(2),
@@ -77,7 +70,7 @@ pub(crate) fn options(
         ("tcp_keepalives_count", "3".to_owned()),
         ("tcp_user_timeout", "20000".to_owned()),
     ];
-    if matches!(purpose, Purpose::Read | Purpose::Stream | Purpose::Monitor) {
+    if matches!(purpose, Purpose::Read | Purpose::Monitor) {
         settings.push(("default_transaction_read_only", "on".to_owned()));
     }
     // The search index collects what is new in a list that every search reads whole: short in everyday writing; longer
@@ -85,7 +78,7 @@ pub(crate) fn options(
     match purpose {
         Purpose::Write => settings.push(("gin_pending_list_limit", "256kB".to_owned())),
         Purpose::Import => settings.push(("gin_pending_list_limit", "8MB".to_owned())),
-        Purpose::Read | Purpose::Stream | Purpose::Monitor | Purpose::Migrate => {}
+        Purpose::Read | Purpose::Monitor | Purpose::Migrate => {}
     }
     if purpose == Purpose::Migrate {
         // Where sqlx keeps its list of what has run.

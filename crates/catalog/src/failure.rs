@@ -62,13 +62,14 @@ fn meaning_of(error: &sqlx::Error) -> Meaning {
     }
 }
 
-/// Whether a statement failed because of the values in it: Postgres's classes 22 (data) and 23 (constraints).
+/// Whether a statement failed because of the values in it: Postgres's classes 22 (data), 23 (constraints) and 54 (limits,
+/// such as a value too long for an index).
 pub(crate) fn blames_values(error: &Error) -> bool {
     match error {
         Error::BadText => true,
         Error::Database(sqlx::Error::Database(error)) => {
             let code = error.code().unwrap_or_default();
-            code.starts_with("22") || code.starts_with("23")
+            ["22", "23", "54"].iter().any(|class| code.starts_with(class))
         }
         _ => false,
     }

@@ -62,6 +62,11 @@ pub enum Error {
     Database(#[from] sqlx::Error),
 }
 
+/// `if not exists` alone fails where two callers make it at once.
+const MAKE_SCHEMA: &str = "do $$ begin \
+    perform pg_advisory_xact_lock(20261, 3); create schema if not exists radiodeck; \
+    end $$";
+
 /// Waits for the primary, then runs what has not run yet. Several callers take turns.
 ///
 /// `config` names the role that owns the schema, `radiodeck_owner`.
@@ -72,9 +77,7 @@ pub async fn run(config: &DatabaseConfig, deadline: Duration) -> Result<Report, 
     config.check().map_err(Error::Config)?;
     let password = password(config).map_err(Error::Config)?;
     let mut primary = find_primary(config, &password, deadline).await?;
-    sqlx::query("create schema if not exists radiodeck")
-        .execute(&mut primary)
-        .await?;
+    sqlx::query(MAKE_SCHEMA).execute(&mut primary).await?;
     let before = versions(&mut primary).await?;
     let known = MIGRATOR
         .iter()

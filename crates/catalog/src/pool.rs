@@ -4,13 +4,10 @@
 //! every other case it is dropped with its permit, so a node that dies silently costs nothing for long. Going
 //! back takes no round trip. And everything that waits here stops at once when the node is given up.
 
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
-use futures::future::BoxFuture;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -196,40 +193,6 @@ impl Lease {
                 Err(Failure::Query(error))
             }
         }
-    }
-
-    /// Runs a query and hands each row on as it comes. `each` may ask to wait for whoever takes the rows, which does
-    /// not count as the node's time, and may say that it wants no more. Gives whether all rows were taken.
-    pub(crate) async fn for_each<F>(mut self, statement: &Statement, mut each: F) -> Result<bool, Failure>
-    where
-        F: FnMut(PgRow) -> Option<BoxFuture<'static, ControlFlow<()>>> + Send,
-    {
-        let pool = self.pool.clone();
-        let query = sqlx::query_with(&statement.sql, statement.arguments.clone());
-        let mut rows = query.fetch(&mut self.connection);
-        loop {
-            let next = async {
-                timeout(pool.answer_deadline, rows.next())
-                    .await
-                    .map_err(|_| Failure::Silent {
-                        waited: pool.answer_deadline,
-                    })
-            };
-            match pool.unless_gone(next).await? {
-                None => break,
-                Some(Ok(row)) => {
-                    if let Some(wait) = each(row)
-                        && wait.await.is_break()
-                    {
-                        return Ok(false);
-                    }
-                }
-                Some(Err(error)) => return Err(Failure::Query(error)),
-            }
-        }
-        drop(rows);
-        self.give_back();
-        Ok(true)
     }
 
     fn give_back(self) {

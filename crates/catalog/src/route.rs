@@ -43,7 +43,7 @@ impl Inner {
     }
 
     /// Makes `attempt` on one node after another, until one succeeds or fails through no fault of its node.
-    pub(crate) async fn anywhere<T, F>(&self, attempt: impl Fn(Arc<Pools>) -> F) -> Result<T, Error>
+    async fn anywhere<T, F>(&self, attempt: impl Fn(Arc<Pools>) -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Failure>>,
     {

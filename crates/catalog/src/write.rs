@@ -11,6 +11,9 @@ use crate::metrics::Metrics;
 use crate::pool::{Pool, Statement};
 use crate::{Error, Station, sql};
 
+/// Turns of forgetting in one [`Write::tidy`]; the next one goes on.
+const FORGET_TURNS: u32 = 20;
+
 /// Who votes or clicks: a keyed hash of the address, so that the database never holds addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Visitor(pub [u8; 16]);
@@ -47,6 +50,8 @@ pub struct Tidied {
     pub clicks_removed: i64,
     /// Votes that were removed.
     pub votes_removed: i64,
+    /// Whether counts of categories and totals, left stale by an import that was cut off, were made anew.
+    pub summaries_refreshed: bool,
 }
 
 /// Changes, on the primary. Every method but [`Write::tidy`] is one transaction.
@@ -87,20 +92,41 @@ impl Write {
     }
 
     /// Keeps counts and tables as they should be: click counts fall as their day passes, old clicks and votes are
-    /// removed, at most 10,000 of each at a time. To be called every minute or so; several callers do not
-    /// disturb each other.
+    /// removed (at most 200,000 of each), summaries that an import left stale are made anew. To be called every
+    /// minute or so; several callers do not disturb each other.
     ///
     /// # Errors
-    /// See [`Error`]. What was done before the error stays done.
+    /// The first one; see [`Error`]. A step that fails keeps none of the others from being done.
     pub async fn tidy(&self) -> Result<Tidied, Error> {
+        let recounted = self.value(sql::writes::RECOUNT_CLICKS).await;
+        let clicks = self.forget(sql::writes::FORGET_CLICKS).await;
+        let votes = self.forget(sql::writes::FORGET_VOTES).await;
+        let refreshed = self.value(sql::writes::REFRESH_SUMMARIES).await;
         Ok(Tidied {
-            stations_recounted: self.number(sql::writes::RECOUNT_CLICKS).await?,
-            clicks_removed: self.number(sql::writes::FORGET_CLICKS).await?,
-            votes_removed: self.number(sql::writes::FORGET_VOTES).await?,
+            stations_recounted: recounted?,
+            clicks_removed: clicks?,
+            votes_removed: votes?,
+            summaries_refreshed: refreshed?,
         })
     }
 
-    async fn number(&self, sql: &str) -> Result<i64, Error> {
+    /// Turn after turn, so that none holds locks for long.
+    async fn forget(&self, sql: &str) -> Result<i64, Error> {
+        let mut gone = 0;
+        for _ in 0..FORGET_TURNS {
+            let now: i64 = self.value(sql).await?;
+            gone += now;
+            if now < sql::writes::FORGET_ROWS {
+                break;
+            }
+        }
+        Ok(gone)
+    }
+
+    async fn value<T>(&self, sql: &str) -> Result<T, Error>
+    where
+        T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    {
         let statement = Statement {
             sql: sql.to_owned(),
             arguments: PgArguments::default(),

@@ -13,13 +13,27 @@ use crate::error::Error;
 use crate::node::Place;
 use crate::tool::Tools;
 
-/// Arguments: the signal, the folder to remove or nothing, then the data folders.
+/// Arguments: the signal, the folder to remove or nothing, then the data folders. `server` is what `owner` does in Rust:
+/// it prints the number of the folder's server, and nothing where the pid file names another process by now.
 const SCRIPT: &str = r#"
+server() {
+    pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null) || return
+    case $pid in '' | 0 | 1 | *[!0-9]*) return ;; esac
+    if folder=$(readlink "/proc/$pid/cwd" 2>/dev/null) && [ -n "$folder" ]; then
+        [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = postgres ] || return
+        [ "$folder" = "$(cd "$1" && pwd -P)" ] || return
+    else
+        line=$(tr '\0' ' ' <"/proc/$pid/cmdline" || ps -o command= -p "$pid")
+        case "$line " in *" -D $1 "*) ;; *) return ;; esac
+    fi
+    echo "$pid"
+}
 read -r _
 signal=$1 remove=$2
 shift 2
 for data; do
-    if pid=$(head -n 1 "$data/postmaster.pid" 2>/dev/null); then
+    pid=$(server "$data")
+    if [ -n "$pid" ]; then
         kill "-$signal" "$pid" 2>/dev/null
         kill -CONT "$pid" 2>/dev/null
     fi
@@ -27,7 +41,7 @@ done
 if [ -n "$remove" ]; then
     tries=0
     for data; do
-        while [ -e "$data/postmaster.pid" ] && [ "$tries" -lt 100 ]; do
+        while [ -n "$(server "$data")" ] && [ "$tries" -lt 100 ]; do
             tries=$((tries + 1))
             sleep 0.1
         done

@@ -19,6 +19,7 @@ mod error;
 mod initialise;
 mod leash;
 mod node;
+mod owner;
 mod prepare;
 mod process;
 mod replicate;

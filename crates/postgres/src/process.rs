@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::error::Error;
 use crate::node::Place;
+use crate::owner::serves;
 use crate::tool::Tools;
 
 const POLL: Duration = Duration::from_millis(25);
@@ -115,14 +116,17 @@ impl Running {
     }
 }
 
-/// Stops a server that an earlier process left behind; a note of one that is gone is removed.
+/// Stops a server that an earlier process left behind; a note of one that is gone is removed. The number in the note
+/// may be another process's by now, even another Postgres's: only one that works in this folder is touched.
 pub(crate) async fn stop_orphan(place: &Place, deadline: Duration) -> Result<(), Error> {
     let file = place.data().join("postmaster.pid");
     let Ok(text) = std::fs::read_to_string(&file) else {
         return Ok(());
     };
     let pid = text.lines().next().and_then(|line| line.trim().parse().ok());
-    let Some(pid) = pid.and_then(Pid::from_raw).filter(|pid| is_postgres(*pid)) else {
+    // 1 is never ours, and a number below 0 is what a server without a postmaster writes.
+    let pid = pid.filter(|pid: &i32| *pid > 1).and_then(Pid::from_raw);
+    let Some(pid) = pid.filter(|pid| serves(*pid, &place.data())) else {
         return std::fs::remove_file(&file).map_err(Error::file("remove", &file));
     };
     tracing::info!(node = place.name, "stopping a Postgres that an earlier run left behind");
@@ -163,17 +167,6 @@ fn status_line(data: &Path, pid: Pid) -> Option<String> {
         return None;
     }
     Some(text.lines().nth(7)?.trim().to_owned())
-}
-
-fn is_postgres(pid: Pid) -> bool {
-    let pid = pid.as_raw_nonzero().to_string();
-    let output = std::process::Command::new("ps")
-        .args(["-o", "comm=", "-p", &pid])
-        .output();
-    match std::fs::read_to_string(format!("/proc/{pid}/comm")) {
-        Ok(name) => name.trim() == "postgres",
-        Err(_) => output.is_ok_and(|o| String::from_utf8_lossy(&o.stdout).trim().ends_with("postgres")),
-    }
 }
 
 /// Processes whose parent is `parent`.

@@ -1,10 +1,15 @@
 //! A replica's data: a copy of the primary that follows it through a slot of its own.
 
+use std::time::Duration;
+
 use crate::error::Error;
 use crate::initialise::{new_slot, remove, slot_state};
 use crate::node::Place;
 use crate::settings::{Upstream, slot};
 use crate::tool::Tools;
+
+/// How long the copy of a primary may take, which grows with the data.
+const COPY_DEADLINE: Duration = Duration::from_secs(600);
 
 /// Runs SQL as the superuser.
 pub(crate) async fn psql(tools: &Tools, place: &Place, database: &str, sql: &str) -> Result<String, Error> {
@@ -48,7 +53,8 @@ pub(crate) async fn make_data(tools: &Tools, primary: &Place, place: &Place) -> 
         "--checkpoint=fast".into(),
         "--no-password".into(),
     ];
-    tools.run("pg_basebackup", &args, "").await?;
+    let deadline = tools.deadline.max(COPY_DEADLINE);
+    tools.run_within(deadline, "pg_basebackup", &args, "").await?;
     let signal = unfinished.join("standby.signal");
     std::fs::write(&signal, "").map_err(Error::file("write", &signal))?;
     tools.account.give(&signal)?;

@@ -9,7 +9,7 @@ const DEFAULTS: [(&str, &str); 27] = [
     ("listen_addresses", ""),
     ("port", "5432"),
     ("unix_socket_permissions", "0777"),
-    ("max_connections", "100"),
+    ("max_connections", "200"),
     ("password_encryption", "scram-sha-256"),
     ("shared_buffers", "128MB"),
     ("effective_cache_size", "600MB"),

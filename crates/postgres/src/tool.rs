@@ -39,6 +39,17 @@ impl Tools {
 
     /// Runs `tool` with `input` and gives what it printed to stdout.
     pub(crate) async fn run(&self, tool: &str, args: &[String], input: &str) -> Result<String, Error> {
+        self.run_within(self.deadline, tool, args, input).await
+    }
+
+    /// Like [`Tools::run`], for what takes longer than other steps.
+    pub(crate) async fn run_within(
+        &self,
+        deadline: Duration,
+        tool: &str,
+        args: &[String],
+        input: &str,
+    ) -> Result<String, Error> {
         let path = self.binaries.path(tool);
         let mut child = self
             .command(&path)
@@ -57,11 +68,11 @@ impl Tools {
             }
             child.wait_with_output().await
         };
-        let output = timeout(self.deadline, work)
+        let output = timeout(deadline, work)
             .await
             .map_err(|_| Error::Deadline {
                 what: tool.to_owned(),
-                seconds: self.deadline.as_secs(),
+                seconds: deadline.as_secs(),
                 log: String::new(),
             })?
             .map_err(Error::file("run", &path))?;

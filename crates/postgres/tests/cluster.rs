@@ -182,6 +182,35 @@ async fn a_pid_file_of_a_server_long_gone_does_not_keep_it_from_starting() {
     Cluster::start(config).await.expect("starts").stop().await;
 }
 
+/// Numbers of processes are used again: the one in a pid file may be that of another cluster's server by now.
+#[tokio::test]
+async fn a_pid_file_that_names_the_server_of_another_folder_harms_nobody() {
+    let (others, ours) = (folder(), folder());
+    let other = Cluster::start(ClusterConfig::throw_away(others.path(), 0, passwords()))
+        .await
+        .expect("starts");
+    let note = std::fs::read_to_string(others.path().join("pg-1/data/postmaster.pid")).expect("a pid file");
+    let mislead = || std::fs::write(ours.path().join("pg-1/data/postmaster.pid"), &note).expect("writes");
+
+    Cluster::start(ClusterConfig::new(ours.path(), 0, passwords()))
+        .await
+        .expect("starts")
+        .stop()
+        .await;
+    mislead();
+    let config = ClusterConfig::throw_away(ours.path(), 0, passwords());
+    let cluster = Cluster::start(config).await.expect("starts beside it");
+    assert_eq!(ask(&other, "pg-1", "select 1").await, "1", "the start left it alone");
+
+    cluster.stop_node("pg-1").await.expect("stops");
+    mislead();
+    drop(cluster);
+    until("the leash is done", async || !ours.path().exists()).await;
+    assert_eq!(ask(&other, "pg-1", "select 1").await, "1", "the leash left it alone");
+    assert_eq!(ask(&other, "pg-1", "show max_connections").await, "200");
+    other.stop().await;
+}
+
 #[tokio::test]
 async fn a_folder_with_too_long_a_path_is_refused_by_name() {
     let folder = folder();

@@ -4,6 +4,11 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+/// Counts are cut off here: what real stations have is far below, and what is counted on top has room.
+const MAX_COUNT: i64 = 1_000_000_000;
+/// How much of a changed text is kept.
+const MAX_ORIGINAL_BYTES: usize = 1_000;
+
 /// What is wrong with a row; names the field.
 pub(super) type Reason = String;
 
@@ -24,11 +29,11 @@ impl Fields {
         self.object.get(field).filter(|value| !value.is_null())
     }
 
-    /// Keeps the field as it came.
+    /// Keeps the field as it came, the beginning of a long one.
     pub(super) fn keep(&mut self, field: &str) {
         let value = match self.object.get(field) {
             // Postgres holds no NUL, in JSON neither.
-            Some(Value::String(text)) if text.contains('\0') => text.replace('\0', "\u{fffd}").into(),
+            Some(Value::String(text)) => beginning(text).replace('\0', "\u{fffd}").into(),
             value => value.cloned().unwrap_or_default(),
         };
         self.original.insert(field.to_owned(), value);
@@ -90,11 +95,21 @@ impl Fields {
     /// A count, which cannot be negative.
     pub(super) fn count(&mut self, field: &str) -> Result<i32, Reason> {
         let number = self.integer(field)?.unwrap_or(0);
-        let count = i32::try_from(number.max(0)).unwrap_or(i32::MAX);
-        if i64::from(count) != number {
+        Ok(self.bounded(field, number, number.clamp(0, MAX_COUNT)))
+    }
+
+    /// A difference of counts.
+    pub(super) fn difference(&mut self, field: &str) -> Result<i32, Reason> {
+        let number = self.integer(field)?.unwrap_or(0);
+        Ok(self.bounded(field, number, number.clamp(-MAX_COUNT, MAX_COUNT)))
+    }
+
+    fn bounded(&mut self, field: &str, given: i64, bounded: i64) -> i32 {
+        if bounded != given {
             self.keep(field);
         }
-        Ok(count)
+        // MAX_COUNT fits.
+        bounded as i32
     }
 
     /// True or false, also as 1 or 0, also as text.
@@ -152,6 +167,11 @@ impl Fields {
         let uuid = Uuid::try_parse(text).map_err(|_| format!("{field}: not a UUID"))?;
         Ok(Some(uuid).filter(|uuid| !uuid.is_nil()))
     }
+}
+
+/// Not more than is kept, cut between characters.
+fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_ORIGINAL_BYTES)]
 }
 
 /// Whole seconds, UTC.

@@ -16,6 +16,7 @@ mod reader;
 mod report;
 mod row;
 mod split;
+mod unpack;
 mod upsert;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -82,7 +83,7 @@ pub async fn import(
         .unwrap_or_else(|error| Some(format!("the reader failed: {error}")));
     report.ended_early = ended_early;
     let outcome = match outcome {
-        Ok(()) if report.imported() > 0 => finish(database).await,
+        Ok(()) => finish(database, report.imported() > 0).await,
         outcome => outcome,
     };
     report.bytes_read = counted.load(Ordering::Relaxed);
@@ -145,12 +146,19 @@ async fn insist(database: &Database, statement: &Statement) -> Result<Vec<sqlx::
     }
 }
 
-/// Counts anew what is counted ahead, and lets Postgres look at what has changed.
-async fn finish(database: &Database) -> Result<(), crate::Error> {
+/// Counts anew what is counted ahead, and lets Postgres look at what has changed. An import that changed nothing does so
+/// too where an earlier one was cut off before it came to this.
+async fn finish(database: &Database, changed: bool) -> Result<(), crate::Error> {
     let statement = |sql: &str| Statement {
         sql: sql.to_owned(),
         arguments: sqlx::postgres::PgArguments::default(),
     };
+    if !changed {
+        let stale = insist(database, &statement("select stale from radiodeck.totals")).await?;
+        if !stale.first().is_some_and(|row| row.try_get(0).unwrap_or(false)) {
+            return Ok(());
+        }
+    }
     insist(database, &statement("select radiodeck.refresh_summaries()::text")).await?;
     // Index-only scans need it; only the owner may. Without it autovacuum comes within minutes.
     let may = "select pg_has_role(relowner, 'usage') from pg_class where oid = 'radiodeck.stations'::regclass";

@@ -51,6 +51,26 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// About what it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = [
+            &self.name,
+            &self.url,
+            &self.url_resolved,
+            &self.homepage,
+            &self.favicon,
+            &self.tags,
+            &self.country,
+            &self.countrycode,
+            &self.state,
+            &self.language,
+            &self.languagecodes,
+            &self.codec,
+        ];
+        let optional = [&self.iso_3166_2, &self.original].map(|text| text.as_ref().map_or(0, String::len));
+        size_of::<Self>() + texts.map(String::len).iter().sum::<usize>() + optional.iter().sum::<usize>()
+    }
+
     /// Parses one JSON text.
     pub(super) fn parse(line: u64, text: &[u8]) -> Result<Self, Reason> {
         let text =
@@ -104,7 +124,7 @@ impl Row {
             lastlocalchecktime: fields.time("lastlocalchecktime")?,
             clicktimestamp: fields.time("clicktimestamp")?,
             clickcount: fields.count("clickcount")?,
-            clicktrend: Self::trend(&fields)?,
+            clicktrend: fields.difference("clicktrend")?,
             ssl_error: fields.flag("ssl_error", false)?,
             geo_lat: place.map(|(latitude, _)| latitude),
             geo_long: place.map(|(_, longitude)| longitude),
@@ -122,11 +142,6 @@ impl Row {
             fields.keep("bitrate");
         }
         Ok(rate)
-    }
-
-    fn trend(fields: &Fields) -> Result<i32, Reason> {
-        let trend = fields.integer("clicktrend")?.unwrap_or(0);
-        Ok(trend.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32)
     }
 
     fn place(fields: &mut Fields) -> Result<Option<(f64, f64)>, Reason> {

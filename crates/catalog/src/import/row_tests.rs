@@ -55,6 +55,31 @@ fn dirt_is_cleaned_and_kept() {
 }
 
 #[test]
+fn counts_are_cut_off_where_counting_on_still_fits() {
+    let row = parse(&json!({"votes": i32::MAX, "clickcount": "9000000000000000000", "clicktrend": i64::MIN}));
+    let row = row.expect("a row");
+    assert_eq!(
+        (row.votes, row.clickcount, row.clicktrend),
+        (1_000_000_000, 1_000_000_000, -1_000_000_000)
+    );
+    let original: Value = serde_json::from_str(&row.original.expect("something")).expect("JSON");
+    assert_eq!(
+        original,
+        json!({"votes": i32::MAX, "clickcount": "9000000000000000000", "clicktrend": i64::MIN})
+    );
+}
+
+#[test]
+fn of_a_long_original_only_the_beginning_is_kept() {
+    let long = format!("\0{}", "č".repeat(200_000));
+    let row = parse(&json!({"name": long, "tags": long, "homepage": long})).expect("a row");
+    assert!(row.bytes() < 8_000, "{}", row.bytes());
+    let original: Value = serde_json::from_str(&row.original.expect("something")).expect("JSON");
+    let kept = original["homepage"].as_str().expect("a text");
+    assert!(kept.starts_with("\u{fffd}čč") && kept.len() <= 1_002, "{kept}");
+}
+
+#[test]
 fn bad_rows_say_which_field_is_wrong_and_how() {
     for (changes, reason) in [
         (json!({"stationuuid": "7"}), "stationuuid: not a UUID"),

@@ -18,7 +18,6 @@ enum Form {
     Unknown,
     Lines,
     Array,
-    Done,
 }
 
 pub(super) struct Splitter<R> {
@@ -43,13 +42,16 @@ impl<R: BufRead> Splitter<R> {
 
     /// The next row and the line on which it begins.
     pub(super) fn next(&mut self) -> io::Result<Option<(u64, Piece)>> {
-        if self.form == Form::Unknown {
-            self.find_form()?;
-        }
-        match self.form {
-            Form::Lines => self.next_line(),
-            Form::Array => self.next_element(),
-            Form::Unknown | Form::Done => Ok(None),
+        loop {
+            match self.form {
+                Form::Unknown => self.find_form()?,
+                Form::Lines => return self.next_line(),
+                Form::Array => match self.next_element()? {
+                    Some(element) => return Ok(Some(element)),
+                    // What follows an array may be another one, or lines: nothing is dropped silently.
+                    None => self.form = Form::Unknown,
+                },
+            }
         }
     }
 
@@ -123,13 +125,14 @@ impl<R: BufRead> Splitter<R> {
         }
     }
 
+    /// `None` past the end of the array.
     fn next_element(&mut self) -> io::Result<Option<(u64, Piece)>> {
         // To the next element; a comma too few or too many is forgiven.
         while let Some(byte) = self.peek()? {
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' | b',' => self.skip(byte),
                 b']' => {
-                    self.form = Form::Done;
+                    self.skip(byte);
                     return Ok(None);
                 }
                 _ => return self.element().map(Some),

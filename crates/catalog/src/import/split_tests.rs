@@ -71,3 +71,25 @@ fn a_giant_row_is_skipped_and_the_next_one_is_read() {
     let (pieces, _) = split(format!("[{giant},\n{{\"b\":2}}]").as_bytes(), 4096);
     assert_eq!(pieces, owned(&[(1, "too long"), (2, r#"{"b":2}"#)]));
 }
+
+#[test]
+fn what_follows_an_array_is_read_too() {
+    let text = b"[{\"a\":1}]\n\n[{\"b\":2},\n7][ ]\n{\"c\":3}\n{\"d\":4}";
+    for buffer in [1, 2, 7, 4096] {
+        let (pieces, end) = split(text, buffer);
+        let expected = [
+            (1, r#"{"a":1}"#),
+            (3, r#"{"b":2}"#),
+            (4, "7"),
+            (5, r#"{"c":3}"#),
+            (6, r#"{"d":4}"#),
+        ];
+        assert_eq!((pieces, end), (owned(&expected), None), "buffer {buffer}");
+        let (pieces, end) = split(b"[1] rest of it\n", buffer);
+        assert_eq!(
+            (pieces, end),
+            (owned(&[(1, "1"), (1, "rest of it")]), None),
+            "buffer {buffer}"
+        );
+    }
+}

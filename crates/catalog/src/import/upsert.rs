@@ -12,6 +12,7 @@ use super::row::Row;
 use crate::Error;
 use crate::pool::Statement;
 use crate::sql::statement;
+use crate::sql::writes::bounded;
 
 /// Columns that the source sets, and their types, in the order in which [`batch`] binds them.
 const COLUMNS: [(&str, &str); 32] = [
@@ -95,12 +96,13 @@ static TAIL: LazyLock<String> = LazyLock::new(|| {
         .map(|(name, _)| merged(name).unwrap_or_else(|| format!("excluded.{name}")))
         .collect::<Vec<_>>()
         .join(", ");
+    let votes = bounded("s.votes::bigint - s.source_votes + greatest(s.source_votes, excluded.source_votes)");
+    let clickcount = bounded("s.clickcount::bigint - s.source_clickcount + excluded.source_clickcount");
+    let clicktrend = bounded("s.clicktrend::bigint - s.source_clicktrend + excluded.source_clicktrend");
     format!(
         ") as given ({names}) order by stationuuid \
          on conflict (stationuuid) do update set {set}, \
-            votes = s.votes - s.source_votes + greatest(s.source_votes, excluded.source_votes), \
-            clickcount = greatest(0, s.clickcount - s.source_clickcount + excluded.source_clickcount), \
-            clicktrend = s.clicktrend - s.source_clicktrend + excluded.source_clicktrend \
+            votes = {votes}, clickcount = greatest(0, {clickcount}), clicktrend = {clicktrend} \
          where ({old}) is distinct from ({new}) \
          returning xmax = 0 as inserted), \
          marked as (update radiodeck.totals set stale = true where exists (select from changed)) \

@@ -1,6 +1,8 @@
 //! The queries, built with bound values only.
 
 pub(crate) mod categories;
+mod order;
+pub(crate) mod pages;
 mod row;
 pub(crate) mod stations;
 pub(crate) mod totals;

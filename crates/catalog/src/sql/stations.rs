@@ -1,37 +1,33 @@
-//! Station lists: conditions, orders, pages.
+//! Station lists: conditions, and parts that are short enough for one query.
 
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use super::order::order_by;
 use super::{COLUMNS, statement, storable};
 use crate::pool::Statement;
-use crate::{Error, Order, StationQuery, TextMatch};
+use crate::{Error, StationQuery, TextMatch};
 
-/// Up to this many, identities are chosen first and their rows fetched after: the choice can then run
-/// on an index alone, also past a large offset.
-const TWO_STEP_LIMIT: u32 = 1_000;
+pub(super) type Builder = QueryBuilder<'static, Postgres>;
 
-type Builder = QueryBuilder<'static, Postgres>;
-
-/// The stations of `query`.
+/// The stations of `query`, which has a limit. Identities are chosen first and their rows fetched after: the choice can
+/// then run on an index alone, also past a large offset.
 pub(crate) fn list(query: &StationQuery) -> Result<Statement, Error> {
     let order = order_by(query.order, query.reverse);
-    let mut sql = Builder::new(format!("select {COLUMNS} from "));
-    let two_steps = query.limit.is_some_and(|limit| limit <= TWO_STEP_LIMIT);
-    if two_steps {
-        sql.push("(select s.stationuuid from radiodeck.stations s");
-        conditions(&mut sql, query)?;
-        sql.push(format!(" order by {order}"));
-        page(&mut sql, query);
-        sql.push(") as chosen join radiodeck.stations s using (stationuuid)");
-    } else {
-        sql.push("radiodeck.stations s");
-        conditions(&mut sql, query)?;
-    }
+    let mut sql = Builder::new(format!(
+        "select {COLUMNS} from (select s.stationuuid from radiodeck.stations s"
+    ));
+    conditions(&mut sql, query)?;
     sql.push(format!(" order by {order}"));
-    if !two_steps {
-        page(&mut sql, query);
+    if let Some(limit) = query.limit {
+        sql.push(" limit ").push_bind(i64::from(limit));
     }
+    if query.offset > 0 {
+        sql.push(" offset ").push_bind(i64::from(query.offset));
+    }
+    sql.push(format!(
+        ") as chosen join radiodeck.stations s using (stationuuid) order by {order}"
+    ));
     statement(sql)
 }
 
@@ -51,46 +47,8 @@ pub(crate) fn one(stationuuid: Uuid) -> Result<Statement, Error> {
     statement(sql)
 }
 
-fn page(sql: &mut Builder, query: &StationQuery) {
-    if let Some(limit) = query.limit {
-        sql.push(" limit ").push_bind(i64::from(limit));
-    }
-    if query.offset > 0 {
-        sql.push(" offset ").push_bind(i64::from(query.offset));
-    }
-}
-
-/// Directions as the indexes have them: an unknown time is the lowest.
-fn order_by(order: Order, reverse: bool) -> String {
-    let (direction, nulls) = match reverse {
-        false => ("asc", "nulls first"),
-        true => ("desc", "nulls last"),
-    };
-    let key = match order {
-        Order::Random => return "random()".into(),
-        // Both parts turn, so that the one index serves both ways.
-        Order::Name => return format!("s.name_folded {direction}, s.stationuuid {direction}"),
-        Order::LastCheckTime => format!("s.lastchecktime {direction} {nulls}"),
-        Order::ClickTimestamp => format!("s.clicktimestamp {direction} {nulls}"),
-        Order::ChangeTimestamp => format!("s.lastchangetime {direction} {nulls}"),
-        Order::Url => format!("s.url {direction}"),
-        Order::Homepage => format!("s.homepage {direction}"),
-        Order::Favicon => format!("s.favicon {direction}"),
-        Order::Tags => format!("s.tags {direction}"),
-        Order::Country => format!("lower(s.country) {direction}"),
-        Order::State => format!("lower(s.state) {direction}"),
-        Order::Language => format!("s.language {direction}"),
-        Order::Votes => format!("s.votes {direction}"),
-        Order::Codec => format!("lower(s.codec) {direction}"),
-        Order::Bitrate => format!("s.bitrate {direction}"),
-        Order::LastCheckOk => format!("s.lastcheckok {direction}"),
-        Order::ClickCount => format!("s.clickcount {direction}"),
-        Order::ClickTrend => format!("s.clicktrend {direction}"),
-    };
-    format!("{key}, s.name_folded, s.stationuuid")
-}
-
-fn conditions(sql: &mut Builder, query: &StationQuery) -> Result<(), Error> {
+/// `where` and what follows it, if anything does; gives whether.
+pub(super) fn conditions(sql: &mut Builder, query: &StationQuery) -> Result<bool, Error> {
     let mut r#where = Where { sql, any: false };
     r#where.text("s.name_folded", "radiodeck.fold", query.name.as_ref())?;
     r#where.text("lower(s.country)", "lower", query.country.as_ref())?;
@@ -136,7 +94,7 @@ fn conditions(sql: &mut Builder, query: &StationQuery) -> Result<(), Error> {
     if query.only_broken {
         r#where.and("not s.lastcheckok");
     }
-    Ok(())
+    Ok(r#where.any)
 }
 
 struct Where<'a> {

@@ -7,6 +7,12 @@ use super::{COLUMNS, statement};
 use crate::pool::Statement;
 use crate::{Error, Visitor};
 
+/// A count, or a difference of two, kept where a column holds it. Both sides leave room: a count that has come so far
+/// stands still, but no vote and no click fails on it.
+pub(crate) fn bounded(number: &str) -> String {
+    format!("greatest(-2000000000, least(2000000000, {number}))")
+}
+
 /// Gives `known`, `votes`: whether the station exists, and its votes if this one counted.
 pub(crate) fn vote(stationuuid: Uuid, visitor: Visitor) -> Result<Statement, Error> {
     let mut sql = QueryBuilder::<Postgres>::new(
@@ -17,16 +23,17 @@ pub(crate) fn vote(stationuuid: Uuid, visitor: Visitor) -> Result<Statement, Err
     sql.push("), vote as (insert into radiodeck.votes as v (stationuuid, visitor, voted_at) select stationuuid, ");
     sql.push_bind(visitor.0.to_vec());
     // Two at once meet at the key: the second waits for the first and then finds it too new to be replaced.
-    sql.push(
+    sql.push(format!(
         ", now() from station \
             on conflict (stationuuid, visitor) do update set voted_at = excluded.voted_at \
             where v.voted_at <= excluded.voted_at - interval '24 hours' \
             returning stationuuid\
         ), counted as (\
-            update radiodeck.stations s set votes = s.votes + 1 from vote \
+            update radiodeck.stations s set votes = {} from vote \
             where s.stationuuid = vote.stationuuid returning s.votes\
         ) select exists (select from station), (select votes from counted)",
-    );
+        bounded("s.votes::bigint + 1")
+    ));
     statement(sql)
 }
 
@@ -39,12 +46,14 @@ pub(crate) fn click(stationuuid: Uuid, visitor: Visitor) -> Result<Statement, Er
     sql.push_bind(stationuuid);
     sql.push("), click as (insert into radiodeck.clicks (stationuuid, visitor, day, clicked_at) select stationuuid, ");
     sql.push_bind(visitor.0.to_vec());
+    let clickcount = bounded("s.clickcount::bigint + 1");
+    let clicktrend = bounded("s.clicktrend::bigint + 1");
     sql.push(format!(
         ", (now() at time zone 'utc')::date, now() from station \
             on conflict do nothing returning stationuuid\
         ), counted as (\
             update radiodeck.stations s \
-            set clickcount = s.clickcount + 1, clicktrend = s.clicktrend + 1, \
+            set clickcount = {clickcount}, clicktrend = {clicktrend}, \
                 clicktimestamp = greatest(s.clicktimestamp, date_trunc('second', now())) \
             from click where s.stationuuid = click.stationuuid returning {COLUMNS}\
         ) select * from counted \
@@ -55,24 +64,14 @@ pub(crate) fn click(stationuuid: Uuid, visitor: Visitor) -> Result<Statement, Er
     statement(sql)
 }
 
-/// Click counts as they are now: those of the source and ours of the last day, the trend against the day before. Gives how
-/// many stations changed.
-pub(crate) const RECOUNT_CLICKS: &str = "\
-    with ours as (\
-        select stationuuid, \
-            count(*) filter (where clicked_at > now() - interval '1 day') as today, \
-            count(*) filter (where clicked_at <= now() - interval '1 day' \
-                and clicked_at > now() - interval '2 days') as yesterday \
-        from radiodeck.clicks group by stationuuid\
-    ), counted as (\
-        update radiodeck.stations s \
-        set clickcount = s.source_clickcount + ours.today, \
-            clicktrend = s.source_clicktrend + ours.today - ours.yesterday \
-        from ours where s.stationuuid = ours.stationuuid \
-            and (s.clickcount, s.clicktrend) is distinct from \
-                (s.source_clickcount + ours.today, s.source_clicktrend + ours.today - ours.yesterday) \
-        returning 1\
-    ) select count(*) from counted";
+/// See `radiodeck.recount_clicks`. Gives how many stations changed.
+pub(crate) const RECOUNT_CLICKS: &str = "select radiodeck.recount_clicks()";
+
+/// See `radiodeck.refresh_stale_summaries`. Gives whether it was done.
+pub(crate) const REFRESH_SUMMARIES: &str = "select radiodeck.refresh_stale_summaries()";
+
+/// Rows that one turn of forgetting removes at most.
+pub(crate) const FORGET_ROWS: i64 = 10_000;
 
 /// Clicks are kept for a day longer than they count, so that each has been counted out before it goes.
 pub(crate) const FORGET_CLICKS: &str = "\

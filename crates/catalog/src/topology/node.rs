@@ -24,7 +24,6 @@ const IMPORTS: u32 = 2;
 /// Connections of one life of a node: same process, same timeline.
 pub(crate) struct Pools {
     pub(crate) read: Arc<Pool>,
-    pub(crate) stream: Arc<Pool>,
     pub(crate) write: Arc<Pool>,
     pub(crate) import: Arc<Pool>,
     gone: CancellationToken,
@@ -32,8 +31,8 @@ pub(crate) struct Pools {
 }
 
 impl Pools {
-    fn all(&self) -> [&Arc<Pool>; 4] {
-        [&self.read, &self.stream, &self.write, &self.import]
+    fn all(&self) -> [&Arc<Pool>; 3] {
+        [&self.read, &self.write, &self.import]
     }
 }
 
@@ -102,16 +101,11 @@ impl Node {
         let configured = Duration::from_millis(self.config.statement_timeout_ms);
         let pool = |purpose: Purpose, size| {
             let options = options(&self.config, &self.node, &self.password, purpose);
-            let answer = match purpose {
-                // Between two rows, not for all of them.
-                Purpose::Stream => configured,
-                purpose => purpose.statement_timeout(configured),
-            };
-            Pool::new(options, size, answer + GRACE, gone.clone())
+            let answer = purpose.statement_timeout(configured) + GRACE;
+            Pool::new(options, size, answer, gone.clone())
         };
         Pools {
             read: pool(Purpose::Read, size),
-            stream: pool(Purpose::Stream, size.div_ceil(2)),
             write: pool(Purpose::Write, size.div_ceil(2)),
             import: pool(Purpose::Import, IMPORTS),
             gone,

@@ -138,6 +138,52 @@ fn no_read_fails_while_replicas_and_the_primary_fall_silent_die_and_return() {
 }
 
 #[test]
+fn a_list_goes_on_from_another_node_however_long_ago_it_began() {
+    run(async {
+        let (nodes, database) = ready().await;
+        let more: Vec<Value> = (1_001..=6_000)
+            .map(|n| station(n, &format!("Station {n}"), &json!({})))
+            .collect();
+        import(&ndjson(&more)[..], &database, &Options::default(), |_| {})
+            .await
+            .expect("imports");
+        database.close().await;
+        // Far less time for one page than what follows takes.
+        let mut config = nodes.config("radiodeck", "app");
+        config.statement_timeout_ms = 500;
+        let database = Database::open(&config).expect("opens");
+        roles(&database, [NodeRole::Primary, NodeRole::Replica, NodeRole::Replica]).await;
+        until("both replicas have caught up", async || {
+            let nodes = database.nodes();
+            nodes.iter().filter(|node| node.lag_ms == Some(0)).count() == 2
+        })
+        .await;
+        let query = StationQuery {
+            order: catalog::Order::Random,
+            ..StationQuery::default()
+        };
+        let mut list = database.read().stations(&query).await.expect("a list");
+        let mut found: Vec<u128> = Vec::new();
+        let take = |found: &mut Vec<u128>, batch: Vec<catalog::Station>| {
+            found.extend(batch.iter().map(|station| station.stationuuid.as_u128()));
+        };
+        take(&mut found, list.next().await.expect("a batch").expect("stations"));
+        nodes.cluster.kill_node("pg-2").await.expect("kills");
+        nodes.cluster.freeze_node("pg-3").await.expect("freezes");
+        roles(&database, [NodeRole::Primary, NodeRole::Down, NodeRole::Down]).await;
+        let began = Instant::now();
+        until("time passes", async || began.elapsed() > Duration::from_millis(1_500)).await;
+        while let Some(batch) = list.next().await {
+            take(&mut found, batch.expect("goes on"));
+        }
+        found.sort_unstable();
+        assert!(found == (1..=6_000).collect::<Vec<_>>(), "{} stations", found.len());
+        nodes.cluster.thaw_node("pg-3").await.expect("thaws");
+        nodes.cluster.stop().await;
+    });
+}
+
+#[test]
 fn writes_fail_fast_without_a_primary_and_work_again_with_it() {
     run(async {
         let (nodes, database) = ready().await;

@@ -140,6 +140,19 @@ fn a_row_that_only_the_database_refuses_takes_no_other_with_it() {
         assert_eq!((report.inserted, report.bad), (297, 3), "{report:?}");
         let lines: Vec<u64> = report.bad_rows.iter().map(|row| row.line).collect();
         assert_eq!(lines, [13, 113, 213]);
+        // Nor one that is beyond a limit of the database's.
+        fixture
+            .sql(
+                "create function public.picky(text) returns boolean language plpgsql as $$ begin \
+                 if $1 like '%77' then raise exception 'too long' using errcode = '54000'; end if; return true; \
+                 end $$; alter table radiodeck.stations add check (public.picky(name)) not valid",
+            )
+            .await;
+        let beyond: Vec<Value> = (301..=400)
+            .map(|n| station(n, &format!("Station {n}"), &json!({})))
+            .collect();
+        let limits = fixture.import(&ndjson(&beyond)).await;
+        assert_eq!((limits.inserted, limits.bad), (98, 2), "{limits:?}");
         assert!(
             report.bad_rows[0].reason.contains("violates check constraint"),
             "{report:?}"
@@ -244,6 +257,61 @@ fn imports_at_once_end_as_one_would() {
         let stats = fixture.database.read().stats().await.expect("stats");
         assert_eq!((stats.stations, stats.tags), (3_000, 3_000));
         assert_eq!(fixture.sql("select stale from radiodeck.totals").await, "f");
+    });
+}
+
+#[test]
+fn counts_at_the_end_of_what_a_column_holds_are_voted_and_clicked_on_all_the_same() {
+    run(async {
+        let most = |change| {
+            let more = json!({
+                "votes": i32::MAX, "clickcount": i64::MAX, "clicktrend": i64::MIN, "changeuuid": uuid(change),
+            });
+            ndjson(&[station(1, "A", &more)])
+        };
+        let fixture = Fixture::new().await;
+        let counts = async || {
+            let station = fixture.list(&StationQuery::default()).await.remove(0);
+            (station.votes, station.clickcount, station.clicktrend)
+        };
+        let write = fixture.database.write().expect("a primary");
+        let press = async |by: u8| {
+            write.vote(uuid(1), Visitor([by; 16])).await.expect("votes");
+            write.click(uuid(1), Visitor([by; 16])).await.expect("clicks");
+            write.tidy().await.expect("tidies")
+        };
+        fixture.import(&most(1)).await;
+        press(1).await;
+        assert_eq!(counts().await, (1_000_000_001, 1_000_000_001, -999_999_999));
+
+        // As no import leaves them: even then nothing fails.
+        let end = "update radiodeck.stations set votes = 2147483647, clickcount = 2147483647, clicktrend = 2147483647, \
+            source_clickcount = 2147483647, source_clicktrend = 2147483647, source_votes = 0";
+        fixture.sql(end).await;
+        press(2).await;
+        assert_eq!(counts().await, (2_000_000_000, 2_000_000_000, 2_000_000_000));
+        fixture.import(&most(2)).await;
+        let low = "update radiodeck.stations set clicktrend = -2147483648, source_clicktrend = -2147483648";
+        fixture.sql(low).await;
+        fixture
+            .sql("update radiodeck.clicks set clicked_at = clicked_at - interval '25 hours'")
+            .await;
+        write.tidy().await.expect("tidies");
+        assert_eq!(counts().await.2, -2_000_000_000);
+    });
+}
+
+#[test]
+fn summaries_that_an_import_left_stale_are_refreshed_by_the_next_one_that_changes_nothing() {
+    run(async {
+        let lines = ndjson(&many(3));
+        let fixture = Fixture::new().await;
+        fixture.import(&lines).await;
+        fixture
+            .sql("update radiodeck.totals set stale = true, stations = 7")
+            .await;
+        assert_eq!(fixture.import(&lines).await.unchanged, 3);
+        assert_eq!(fixture.sql("select stale, stations from radiodeck.totals").await, "f|3");
     });
 }
 

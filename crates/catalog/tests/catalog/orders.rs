@@ -1,6 +1,6 @@
 //! Orders, pages, long lists.
 
-use catalog::{Error, Order, StationQuery};
+use catalog::{Order, StationQuery};
 use serde_json::{Value, json};
 
 use crate::samples::some;
@@ -103,10 +103,100 @@ fn pages_follow_each_other_and_long_lists_come_in_batches() {
 }
 
 #[test]
-fn a_client_that_stops_reading_is_given_up_and_told_so() {
+fn pages_of_a_long_list_are_the_list_in_every_order() {
     run(async {
-        let many: Vec<Value> = (1..=4_000)
-            .map(|n| station(n, &format!("Station {n}"), &json!({})))
+        // Few values, so that pages end among equal ones, and among unknown times.
+        let time = |n: u128, of: u128| match n % of {
+            0 => Value::Null,
+            day => json!(format!("2024-01-{:02} 00:00:0{}", 1 + day % 28, day % 7)),
+        };
+        let many: Vec<Value> = (1..=2_400)
+            .map(|n| {
+                let more = json!({
+                    "votes": n % 2, "clickcount": n % 3, "clicktrend": (n % 5) as i64 - 2, "bitrate": n % 4,
+                    "lastchangetime": time(n, 2), "lastchecktime": time(n, 50), "clicktimestamp": time(n, 3),
+                    "homepage": format!("http://h/{}", n % 7), "tags": format!("t{}", n % 6), "lastcheckok": n % 2,
+                    "country": format!("C{}", n % 3), "state": "S", "language": format!("l{}", n % 900),
+                    "codec": if n % 2 == 0 { "mp3" } else { "MP3" },
+                });
+                station(n, &format!("Name {}", n % 601), &more)
+            })
+            .collect();
+        let fixture = Fixture::with(&many).await;
+        for order in [
+            Order::Name,
+            Order::Votes,
+            Order::ClickCount,
+            Order::ClickTrend,
+            Order::Bitrate,
+            Order::ChangeTimestamp,
+            Order::LastCheckTime,
+            Order::ClickTimestamp,
+            Order::LastCheckOk,
+            Order::Url,
+            Order::Homepage,
+            Order::Favicon,
+            Order::Tags,
+            Order::Country,
+            Order::State,
+            Order::Language,
+            Order::Codec,
+        ] {
+            for reverse in [false, true] {
+                let query = StationQuery {
+                    order,
+                    reverse,
+                    ..StationQuery::default()
+                };
+                let mut by_offset = Vec::new();
+                for offset in (0..2_400).step_by(480) {
+                    let part = StationQuery {
+                        offset,
+                        limit: Some(480),
+                        ..query.clone()
+                    };
+                    by_offset.extend(fixture.list(&part).await);
+                }
+                let paged = fixture.list(&query).await;
+                assert!(paged == by_offset, "{order:?}, reverse: {reverse}");
+                let part = StationQuery {
+                    offset: 7,
+                    limit: Some(2_100),
+                    ..query
+                };
+                assert!(
+                    fixture.list(&part).await == paged[7..2_107],
+                    "a part of {order:?}, reverse: {reverse}"
+                );
+            }
+        }
+        let random = StationQuery {
+            order: Order::Random,
+            country: crate::samples::exact("c1"),
+            ..StationQuery::default()
+        };
+        let all = StationQuery {
+            order: Order::Random,
+            ..StationQuery::default()
+        };
+        for (query, count) in [(random, 800), (all, 2_400)] {
+            let numbers = async || -> Vec<u128> {
+                let found = fixture.list(&query).await;
+                found.iter().map(|station| station.stationuuid.as_u128()).collect()
+            };
+            let (first, second) = (numbers().await, numbers().await);
+            assert_ne!(first, second, "another order each time");
+            let distinct: std::collections::BTreeSet<u128> = first.iter().copied().collect();
+            assert_eq!((first.len(), distinct.len()), (count, count));
+        }
+    });
+}
+
+#[test]
+fn slow_clients_hold_no_connection() {
+    run(async {
+        let many: Vec<Value> = (1..=5_000)
+            .map(|n| station(n, &format!("Station {n:04}"), &json!({})))
             .collect();
         let fixture = Fixture::with(&many).await;
         let mut registry = prometheus_client::registry::Registry::default();
@@ -116,24 +206,25 @@ fn a_client_that_stops_reading_is_given_up_and_told_so() {
             prometheus_client::encoding::text::encode(&mut text, &registry).expect("metrics");
             !text.contains("database_connections_in_use{node=\"pg-1\"} 0")
         };
-        let mut batches = fixture
-            .database
-            .read()
-            .stations(&StationQuery::default())
-            .await
-            .expect("a list");
-        until("the list is being read", async || in_use()).await;
-        until("it is given up", async || !in_use()).await;
-        let last = loop {
-            match batches.next().await {
-                Some(Ok(_)) => {}
-                last => break last,
+        // Twice as many as there are connections.
+        let mut lists = Vec::new();
+        for _ in 0..20 {
+            let list = fixture.database.read().stations(&StationQuery::default()).await;
+            lists.push(list.expect("a list"));
+        }
+        until("no connection is held", async || !in_use()).await;
+        assert!(fixture.database.read().stats().await.is_ok());
+        for mut list in lists {
+            let mut numbers = Vec::new();
+            while let Some(batch) = list.next().await {
+                numbers.extend(
+                    batch
+                        .expect("a batch")
+                        .iter()
+                        .map(|station| station.stationuuid.as_u128()),
+                );
             }
-        };
-        assert!(
-            matches!(last, Some(Err(Error::Timeout { .. }))),
-            "a list that was cut off must not look complete"
-        );
-        assert!(batches.next().await.is_none());
+            assert!(numbers == (1..=5_000).collect::<Vec<_>>(), "{}", numbers.len());
+        }
     });
 }

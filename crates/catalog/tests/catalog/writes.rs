@@ -4,7 +4,7 @@ use catalog::{Click, StationQuery, Visitor, VoteOutcome};
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::support::{Fixture, run, station, uuid};
+use crate::support::{Fixture, run, station, until, uuid};
 
 fn visitor(number: u8) -> Visitor {
     Visitor([number; 16])
@@ -118,5 +118,86 @@ fn counts_fall_as_their_day_passes_and_old_rows_are_removed() {
         assert_eq!(counts().await, (10, 1, 4));
         assert_eq!(age(73).await.clicks_removed, 4);
         assert_eq!(counts().await, (10, 1, 4));
+    });
+}
+
+#[test]
+fn many_old_rows_go_in_one_tidying() {
+    run(async {
+        let fixture = Fixture::with(&[station(1, "A", &json!({}))]).await;
+        let many = "insert into radiodeck.votes \
+            select stationuuid, decode(lpad(to_hex(n), 32, '0'), 'hex'), now() - interval '2 days' \
+            from radiodeck.stations, generate_series(1, 25000) n";
+        fixture.sql(many).await;
+        let tidied = fixture.database.write().expect("a primary").tidy().await;
+        assert_eq!(tidied.expect("tidies").votes_removed, 25_000);
+    });
+}
+
+#[test]
+fn a_step_of_tidying_that_fails_keeps_none_of_the_others_from_being_done() {
+    run(async {
+        let fixture = Fixture::with(&[station(1, "A", &json!({}))]).await;
+        let write = fixture.database.write().expect("a primary");
+        write.vote(uuid(1), visitor(1)).await.expect("votes");
+        let broken = "alter function radiodeck.recount_clicks() rename to gone; \
+            update radiodeck.votes set voted_at = now() - interval '2 days'; \
+            update radiodeck.totals set stale = true, stations = 7";
+        fixture.sql(broken).await;
+        write.tidy().await.expect_err("one step fails");
+        assert_eq!(fixture.sql("select count(*) from radiodeck.votes").await, "0");
+        assert_eq!(fixture.sql("select stale, stations from radiodeck.totals").await, "f|1");
+    });
+}
+
+#[test]
+fn stale_summaries_are_refreshed_unless_an_import_or_another_server_is_at_it() {
+    run(async {
+        let fixture = Fixture::with(&[station(1, "A", &json!({}))]).await;
+        let write = fixture.database.write().expect("a primary");
+        assert!(!write.tidy().await.expect("tidies").summaries_refreshed);
+        fixture.sql("update radiodeck.totals set stale = true").await;
+        for (held, by) in [
+            ("select from radiodeck.totals for update", "an import's batch"),
+            ("select pg_advisory_xact_lock(20261, 2)", "another server"),
+        ] {
+            let hold = format!("begin; {held}; select pg_sleep(30)");
+            let holder = fixture.sql(&hold);
+            let tidied = async {
+                let sleeps = "select count(*) from pg_stat_activity where datname = current_database() \
+                    and wait_event = 'PgSleep'";
+                until("it is held", async || fixture.sql(sleeps).await == "1").await;
+                write.tidy().await.expect("tidies")
+            };
+            tokio::select! {
+                _ = holder => panic!("it is held until it is dropped"),
+                tidied = tidied => assert!(!tidied.summaries_refreshed, "{by}"),
+            }
+            let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() \
+                and wait_event = 'PgSleep'";
+            fixture.sql(end).await;
+        }
+        until("it is refreshed", async || {
+            write.tidy().await.expect("tidies").summaries_refreshed
+        })
+        .await;
+    });
+}
+
+#[test]
+fn of_several_that_recount_one_does() {
+    run(async {
+        let fixture = Fixture::with(&[station(1, "A", &json!({}))]).await;
+        let write = fixture.database.write().expect("a primary");
+        write.click(uuid(1), visitor(1)).await.expect("clicks");
+        fixture
+            .sql("update radiodeck.clicks set clicked_at = now() - interval '25 hours'")
+            .await;
+        let all = join_all((0..5).map(|_| write.tidy())).await;
+        let recounted: i64 = all
+            .into_iter()
+            .map(|done| done.expect("tidies").stations_recounted)
+            .sum();
+        assert_eq!(recounted, 1);
     });
 }
