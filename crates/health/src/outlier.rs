@@ -40,6 +40,11 @@ impl Outlier {
         }
     }
 
+    /// Goes on by other rules; an ejection that has begun keeps its end.
+    pub fn set_rules(&mut self, rules: OutlierRules) {
+        self.rules = rules;
+    }
+
     /// A request went well: the run of failures ends.
     pub fn succeeded(&mut self) {
         self.failures = 0;

@@ -52,6 +52,11 @@ impl Health {
         }
     }
 
+    /// Goes on with other thresholds; the verdict and the run so far stay.
+    pub fn set_thresholds(&mut self, thresholds: Thresholds) {
+        self.thresholds = thresholds;
+    }
+
     /// Takes in one probe result; answers only when the verdict changes.
     pub fn record(&mut self, passed: bool) -> Option<Transition> {
         let (transition, needed) = match (self.standing, passed) {

@@ -7,29 +7,18 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Connections by address, over all workers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Addresses {
-    /// Most for one address; 0: any number.
-    most: usize,
     open: Mutex<HashMap<IpAddr, usize>>,
 }
 
 impl Addresses {
-    pub(crate) fn new(most: usize) -> Self {
-        Self {
-            most,
-            open: Mutex::default(),
-        }
-    }
-
-    /// Counts one more. Answers false, and does not, if there may not be one.
-    pub(crate) fn enter(&self, address: IpAddr) -> bool {
-        if self.most == 0 {
-            return true;
-        }
+    /// Counts one more. Answers false, and does not, if `most` are there; 0 means
+    /// any number.
+    pub(crate) fn enter(&self, address: IpAddr, most: usize) -> bool {
         let mut open = self.lock();
         let count = open.entry(network(address)).or_insert(0);
-        if *count >= self.most {
+        if most > 0 && *count >= most {
             return false;
         }
         *count += 1;
@@ -38,9 +27,6 @@ impl Addresses {
 
     /// One that was counted has ended.
     pub(crate) fn leave(&self, address: IpAddr) {
-        if self.most == 0 {
-            return;
-        }
         let mut open = self.lock();
         let address = network(address);
         if let Some(count) = open.get_mut(&address) {
@@ -74,8 +60,8 @@ mod tests {
 
     #[test]
     fn a_place_is_there_again_when_one_is_left() {
-        let addresses = Addresses::new(2);
-        let enter = |text| addresses.enter(ip(text));
+        let addresses = Addresses::default();
+        let enter = |text| addresses.enter(ip(text), 2);
         assert_eq!(
             [enter("192.0.2.1"), enter("192.0.2.1"), enter("192.0.2.1")],
             [true, true, false]
@@ -90,10 +76,20 @@ mod tests {
     }
 
     #[test]
+    fn without_a_limit_any_number_is_let_in_and_counted() {
+        let addresses = Addresses::default();
+        for _ in 0..3 {
+            assert!(addresses.enter(ip("192.0.2.1"), 0));
+        }
+        // A reload has set one meanwhile.
+        assert!(!addresses.enter(ip("192.0.2.1"), 3));
+    }
+
+    #[test]
     fn an_ipv6_network_counts_as_one_address() {
-        let addresses = Addresses::new(1);
-        assert!(addresses.enter(ip("2001:db8::1")));
-        assert!(!addresses.enter(ip("2001:db8::2")));
-        assert!(addresses.enter(ip("2001:db8:0:1::1")));
+        let addresses = Addresses::default();
+        assert!(addresses.enter(ip("2001:db8::1"), 1));
+        assert!(!addresses.enter(ip("2001:db8::2"), 1));
+        assert!(addresses.enter(ip("2001:db8:0:1::1"), 1));
     }
 }

@@ -42,7 +42,7 @@ impl Service for LoadBalancer {
         RADIODECK_LB__POOLS='[{ name = \"app\", servers = [\"127.0.0.1:8000\", \"127.0.0.1:8001\"] }]' \\\n  \
         RADIODECK_LB__ROUTES='[{ host = \"*\", pool = \"app\" }]' radiodeck-lb\n\n\
         It listens on 127.0.0.1:8080. config/lb.toml explains every key. GET /.lb/health on any host answers whether \
-        this balancer wants traffic. SIGTERM drains it.";
+        this balancer wants traffic. SIGHUP reads the file again. SIGTERM drains it.";
     type Config = Config;
     // Checks, discovery and the admin listener; requests run on the workers.
     const RUNTIME_THREADS: Option<usize> = Some(1);
@@ -54,6 +54,8 @@ impl Service for LoadBalancer {
         context.metrics.register_collector(Box::new(Export(shared.clone())));
         let seen = shared.clone();
         context.status("lb", move || status(&seen));
+        let reloaded = shared.clone();
+        context.on_reload(move |config| reloaded.reload(config))?;
         listening("http", address);
         Ok(Self {
             latch: context.readiness.latch("a healthy server in every pool"),
@@ -70,7 +72,7 @@ impl Service for LoadBalancer {
             latch,
             ..
         } = self;
-        for pool in &shared.pools {
+        for pool in &shared.plan().pools {
             tokio::spawn(discovery::run(pool.clone()));
         }
         tokio::spawn(hold_until_healthy(shared.clone(), latch));
@@ -92,7 +94,7 @@ impl Service for LoadBalancer {
 /// Ready means that a request would be answered.
 async fn hold_until_healthy(shared: Arc<Shared>, latch: Latch) {
     let healthy = |pool: &Arc<crate::pool::Pool>| pool.members().iter().any(|server| server.is_in_rotation());
-    while !shared.pools.iter().all(healthy) {
+    while !shared.plan().pools.iter().all(healthy) {
         sleep(Duration::from_millis(20)).await;
     }
     drop(latch);

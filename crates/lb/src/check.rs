@@ -16,19 +16,25 @@ use crate::pool::server::{Outcome, Server};
 /// Shortest time between two checks, however many ask for one.
 const MIN_PAUSE: Duration = Duration::from_millis(20);
 
-/// Checks `server` until its pool has forgotten it. A server that leaves is
+/// Checks `server` until its pool has forgotten it or is itself out of the plan. A server that leaves is
 /// checked on: requests that it owes an answer to need to know if it died.
 pub(crate) async fn run(pool: Arc<Pool>, server: Arc<Server>) {
     let config = &pool.config.check;
-    while !server.is_gone() {
-        let outcome = check(config, server.address).await;
-        pool.checked(&server, outcome);
-        let pause = pause(config, server.is_wavering());
-        sleep(MIN_PAUSE.min(pause)).await;
-        tokio::select! {
-            () = sleep(pause.saturating_sub(MIN_PAUSE)) => {}
-            () = server.recheck.notified() => {}
+    let keep_asking = async {
+        while !server.is_gone() {
+            let outcome = check(config, server.address).await;
+            pool.checked(&server, outcome);
+            let pause = pause(config, server.is_wavering());
+            sleep(MIN_PAUSE.min(pause)).await;
+            tokio::select! {
+                () = sleep(pause.saturating_sub(MIN_PAUSE)) => {}
+                () = server.recheck.notified() => {}
+            }
         }
+    };
+    tokio::select! {
+        () = keep_asking => {}
+        () = pool.closed() => {}
     }
 }
 

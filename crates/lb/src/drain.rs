@@ -34,7 +34,7 @@ pub(crate) async fn drain(shared: &Arc<Shared>, shutdown: &Shutdown, stage: &Sen
     // Leave the process time to end by itself before anybody ends it.
     let deadline = tokio::time::Instant::now() + shutdown.deadline();
     shared.set_draining();
-    sleep(Duration::from_millis(shared.config.drain_notice_ms)).await;
+    sleep(Duration::from_millis(shared.plan().config.drain_notice_ms)).await;
     let open = shared.connections.load(Relaxed);
     info!(open, "no new connections");
     stage.send_replace(Stage::Draining);

@@ -7,6 +7,7 @@ use http::Response;
 use tracing::debug;
 
 use crate::outgoing::Outgoing;
+use crate::plan::PlanView;
 use crate::pool::server::InFlight;
 use crate::pool::view::{Link, PoolView};
 use crate::problem::Problem;
@@ -17,17 +18,17 @@ use crate::upstream::exchange::{self, Lost};
 use crate::watch::{GiveUp, Side};
 use crate::worker::Worker;
 
-/// The answer of a server of the pool with this index, its body still to come.
+/// The answer of a server of the pool, its body still to come.
 pub(crate) async fn forward(
     worker: &Rc<Worker>,
-    pool: usize,
+    plan: &PlanView,
+    view: &PoolView,
     mut outgoing: Outgoing,
 ) -> Result<Response<AnswerBody>, Problem> {
-    let view = &worker.pools[pool];
     let mut tried: Vec<u64> = Vec::new();
     let mut last = Problem::NoServer;
-    worker.budget.deposit();
-    while (tried.len() as u32) < worker.shared.config.retry.attempts {
+    plan.budget.deposit();
+    while (tried.len() as u32) < plan.config.retry.attempts {
         let Some(link) = view.pick(&tried) else { break };
         if let Some(server) = tried.last() {
             debug!(from = server, to = link.server.id, reason = %last, "trying another server");
@@ -40,7 +41,7 @@ pub(crate) async fn forward(
                     break;
                 }
                 blame(worker, view, &link, lost.problem);
-                if !may_retry(worker, view, &link, &outgoing, &lost) {
+                if !may_retry(worker, plan, view, &link, &outgoing, &lost) {
                     break;
                 }
                 tried.push(link.server.id);
@@ -169,7 +170,7 @@ async fn attempt(
 }
 
 /// The rules of retry.rs.
-fn may_retry(worker: &Worker, view: &PoolView, link: &Link, outgoing: &Outgoing, lost: &Lost) -> bool {
+fn may_retry(worker: &Worker, plan: &PlanView, view: &PoolView, link: &Link, outgoing: &Outgoing, lost: &Lost) -> bool {
     if !lost.problem.blames_server() || is_only_slow(link, lost.problem) || !outgoing.is_replayable() {
         return false;
     }
@@ -181,7 +182,7 @@ fn may_retry(worker: &Worker, view: &PoolView, link: &Link, outgoing: &Outgoing,
     if !outgoing.is_repeatable() {
         return false;
     }
-    if !worker.budget.withdraw() {
+    if !plan.budget.withdraw() {
         traffic.budget_exhausted.add(1);
         return false;
     }

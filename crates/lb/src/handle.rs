@@ -73,11 +73,8 @@ async fn answer(
 
     let host = parts.headers.get(http::header::HOST).ok_or(Problem::HostMissing)?;
     let authority = target::authority(host)?;
-    let route = worker
-        .shared
-        .routes
-        .find(&authority.name, path)
-        .ok_or(Problem::NoRoute)?;
+    let plan = worker.plan();
+    let route = plan.routes.find(&authority.name, path).ok_or(Problem::NoRoute)?;
     *errors = route.errors;
     let pool = match &route.target {
         Target::Pool(pool) => *pool,
@@ -104,13 +101,12 @@ async fn answer(
     };
     *request_id = Some(prepare_request(&mut parts.headers, chunked, &sender));
     let body = (!body.is_end_stream()).then_some(body);
-    let first_byte_ms = worker.pools[pool].pool.config.upstream.first_byte_ms;
+    let view = &plan.pools[pool];
+    let first_byte_ms = view.pool.config.upstream.first_byte_ms;
     let outgoing = Outgoing::new(parts.method, parts.uri, parts.headers, body, client, first_byte_ms);
-    let response = forward(worker, pool, outgoing).await?;
+    let response = forward(worker, &plan, view, outgoing).await?;
     let elapsed_us = began.elapsed().as_micros() as u64;
-    worker.pools[pool]
-        .traffic(worker.id)
-        .answered(response.status(), elapsed_us);
+    view.traffic(worker.id).answered(response.status(), elapsed_us);
     Ok(response.map(Kind::Answer))
 }
 

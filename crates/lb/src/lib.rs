@@ -25,6 +25,7 @@ mod forward;
 mod handle;
 mod metrics;
 mod outgoing;
+mod plan;
 mod pool;
 mod problem;
 mod request;

@@ -1,21 +1,23 @@
 //! What all threads of a balancer share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use service::ConfigError;
 
 use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::metrics::WorkerStats;
-use crate::pool::Pool;
-use crate::route::Routes;
+use crate::plan::Plan;
+use crate::pool::discovery;
 
 /// One balancer.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) routes: Routes,
-    /// In the order of the configuration; routes name them by index.
-    pub(crate) pools: Vec<Arc<Pool>>,
+    plan: ArcSwap<Plan>,
+    /// The plan's, apart from it so that a look at it costs one load.
+    generation: AtomicU64,
     /// A row a worker.
     pub(crate) workers: Box<[WorkerStats]>,
     /// Client connections open now.
@@ -27,20 +29,50 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
-        let workers = config.worker_count();
+        let plan = Plan::first(config);
         Self {
-            routes: Routes::new(&config),
-            pools: config
-                .pools
-                .iter()
-                .map(|pool| Arc::new(Pool::new(pool.clone(), workers)))
+            workers: (0..plan.config.worker_count())
+                .map(|_| WorkerStats::default())
                 .collect(),
-            workers: (0..workers).map(|_| WorkerStats::default()).collect(),
             connections: AtomicUsize::new(0),
-            addresses: Addresses::new(config.client.max_connections_per_address),
+            addresses: Addresses::default(),
             draining: AtomicBool::new(false),
-            config,
+            generation: AtomicU64::new(plan.generation),
+            plan: ArcSwap::from_pointee(plan),
         }
+    }
+
+    /// The plan as it is now.
+    pub(crate) fn plan(&self) -> Arc<Plan> {
+        self.plan.load_full()
+    }
+
+    /// The plan's generation: cheap to ask at every request.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Makes a plan of `config` and puts it in force. Not for two callers at once.
+    ///
+    /// # Errors
+    /// What cannot be changed while it runs; nothing has changed then.
+    pub(crate) fn reload(&self, config: Config) -> Result<String, ConfigError> {
+        let old = self.plan();
+        let new = Arc::new(old.next(config)?);
+        let generation = new.generation;
+        for pool in new.pools_beside(&old) {
+            tokio::spawn(discovery::run(pool.clone()));
+        }
+        self.plan.store(new.clone());
+        self.generation.store(generation, Ordering::Release);
+        let ended = old.pools_beside(&new);
+        ended.for_each(|pool| pool.close());
+        let changed = new.pools_beside(&old).count();
+        Ok(format!(
+            "generation {generation}, {} routes, {} pools, {changed} of them new or changed",
+            new.config.routes.len(),
+            new.pools.len(),
+        ))
     }
 
     pub(crate) fn is_draining(&self) -> bool {

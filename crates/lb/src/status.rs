@@ -12,11 +12,13 @@ use crate::shared::Shared;
 
 /// All of it.
 pub(crate) fn status(shared: &Shared) -> Value {
+    let plan = shared.plan();
     json!({
+        "generation": plan.generation,
         "draining": shared.is_draining(),
         "connections": shared.connections.load(Relaxed),
-        "max_connections": shared.config.client.max_connections,
-        "pools": shared.pools.iter().map(|pool| pool_status(pool)).collect::<Vec<_>>(),
+        "max_connections": plan.client.max_connections,
+        "pools": plan.pools.iter().map(|pool| pool_status(pool)).collect::<Vec<_>>(),
         "workers": shared.workers.iter().enumerate().map(|(id, worker)| json!({
             "id": id,
             "connections": worker.open.load(Relaxed),

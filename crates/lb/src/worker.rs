@@ -9,20 +9,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use hyper::server::conn::http1::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch::Receiver;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::warn;
 
+use crate::config::ClientConfig;
 use crate::connection;
 use crate::drain::Stage;
 use crate::metrics::{Traffic, WorkerStats};
-use crate::pool::view::{Link, PoolView};
+use crate::plan::{CurrentPlan, PlanView};
+use crate::pool::view::Link;
 use crate::problem::Problem;
-use crate::request::framing::Limits;
 use crate::respond;
-use crate::retry::Budget;
 use crate::shared::Shared;
 use crate::watch::{Alarm, Clock, Roster};
 
@@ -43,34 +42,29 @@ pub(crate) struct Worker {
     pub(crate) clients: Rc<Roster>,
     /// Deadlines of requests that wait for servers.
     pub(crate) attempts: Rc<Roster>,
-    pub(crate) pools: Vec<PoolView>,
-    pub(crate) budget: Budget,
-    pub(crate) builder: Builder,
-    /// Memory taken by heads that are not whole yet, and its bound, bytes.
+    plan: CurrentPlan,
+    /// Memory taken by heads that are not whole yet, bytes.
     pub(crate) unfinished_bytes: Cell<usize>,
-    pub(crate) max_unfinished_bytes: usize,
     last_accept_error: RefCell<Option<std::io::ErrorKind>>,
 }
 
 impl Worker {
     pub(crate) fn new(id: usize, shared: Arc<Shared>) -> Self {
-        let client = &shared.config.client;
-        // However many workers there are, some heads fit into the share of each.
-        let max_unfinished_bytes =
-            (client.max_unfinished_heads_bytes / shared.workers.len().max(1)).max(4 * client.max_head_bytes);
         Self {
             id,
             clock: Clock::new(),
             clients: Rc::default(),
             attempts: Rc::default(),
-            pools: shared.pools.iter().cloned().map(PoolView::new).collect(),
-            budget: Budget::new(&shared.config.retry, shared.workers.len()),
-            builder: connection::builder(client.max_head_bytes),
+            plan: CurrentPlan::new(shared.plan()),
             unfinished_bytes: Cell::new(0),
-            max_unfinished_bytes,
             last_accept_error: RefCell::new(None),
             shared,
         }
+    }
+
+    /// What is configured now. A request asks once and keeps to the answer.
+    pub(crate) fn plan(&self) -> Rc<PlanView> {
+        self.plan.get(self.shared.generation(), || self.shared.plan())
     }
 
     pub(crate) fn stats(&self) -> &WorkerStats {
@@ -97,12 +91,10 @@ impl Worker {
         self.own_answer(respond::status(problem));
     }
 
-    /// Sizes that the scanner keeps to.
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            head_bytes: self.shared.config.client.max_head_bytes,
-            target_bytes: self.shared.config.client.max_target_bytes,
-        }
+    /// This worker's share of the memory for unfinished heads, bytes. However many
+    /// workers there are, some heads fit into the share of each.
+    pub(crate) fn max_unfinished_bytes(&self, client: &ClientConfig) -> usize {
+        (client.max_unfinished_heads_bytes / self.shared.workers.len().max(1)).max(4 * client.max_head_bytes)
     }
 
     /// Serves until the stage says drain, then waits for the last connection.
@@ -132,7 +124,7 @@ impl Worker {
 
     /// Takes one connection, if there is room for one.
     async fn accept(self: &Rc<Self>, listener: &TcpListener) {
-        if self.shared.connections.load(Relaxed) >= self.shared.config.client.max_connections {
+        if self.shared.connections.load(Relaxed) >= self.plan().client.max_connections {
             self.clients.evict(EVICT, EVICT_IDLE_MS, self.clock.now_ms());
             sleep(Duration::from_millis(5)).await;
             return;
@@ -186,12 +178,13 @@ impl Worker {
             ticks.tick().await;
             self.clock.step();
             let now_ms = self.clock.now_ms();
-            self.budget.age(now_ms);
+            let plan = self.plan();
+            plan.budget.age(now_ms);
             self.attempts.sweep(now_ms);
             round = round.wrapping_add(1);
             if round.is_multiple_of(SLOW_SWEEP) {
                 self.clients.sweep(now_ms);
-                for pool in &self.pools {
+                for pool in &plan.pools {
                     pool.sweep(now_ms);
                 }
             }
@@ -209,8 +202,14 @@ struct Place {
 impl Place {
     /// `None` if this address has all that one may have.
     fn take(worker: Rc<Worker>, address: IpAddr) -> Option<Self> {
-        let counts = !worker.shared.config.client.trusts(address);
-        if counts && !worker.shared.addresses.enter(address) {
+        let client = worker.plan().client.clone();
+        let counts = !client.trusts(address);
+        if counts
+            && !worker
+                .shared
+                .addresses
+                .enter(address, client.max_connections_per_address)
+        {
             return None;
         }
         worker.shared.connections.fetch_add(1, Relaxed);

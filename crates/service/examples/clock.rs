@@ -2,6 +2,7 @@
 //! has run. It shows what an implementor writes, and the tests of this crate drive it.
 
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -19,6 +20,9 @@ struct Settings {
     /// How long it takes to become ready, milliseconds.
     #[serde(default)]
     warm_up_ms: u64,
+    /// What stands before the seconds; can be changed by a reload.
+    #[serde(default)]
+    prefix: String,
     /// How long its last work takes once the drain has begun, milliseconds.
     #[serde(default)]
     last_work_ms: u64,
@@ -41,6 +45,7 @@ struct Clock {
     listener: TcpListener,
     settings: Settings,
     warm: Latch,
+    prefix: Arc<Mutex<String>>,
 }
 
 impl Service for Clock {
@@ -54,11 +59,22 @@ impl Service for Clock {
         if let Ok(addr) = listener.local_addr() {
             service::listening("tcp", addr);
         }
+        let prefix = Arc::new(Mutex::new(settings.prefix.clone()));
+        let (reloaded, listen) = (prefix.clone(), settings.listen);
+        context.on_reload(move |new: Settings| {
+            if new.listen != listen {
+                return Err(ConfigError::value("listen", "cannot be changed while it runs"));
+            }
+            let change = format!("prefix `{}`", new.prefix);
+            *reloaded.lock().unwrap_or_else(PoisonError::into_inner) = new.prefix;
+            Ok(change)
+        })?;
         context.status("clock", || serde_json::json!({"ticks": true}));
         Ok(Self {
             listener,
             settings,
             warm: context.readiness.latch("warm-up"),
+            prefix,
         })
     }
 
@@ -68,6 +84,7 @@ impl Service for Clock {
             listener,
             settings,
             warm,
+            prefix,
         } = self;
         tokio::spawn(async move {
             sleep(Duration::from_millis(settings.warm_up_ms)).await;
@@ -78,8 +95,10 @@ impl Service for Clock {
                 () = shutdown.begun() => break,
                 accepted = listener.accept() => {
                     if let Ok((mut stream, _)) = accepted {
+                        let prefix = prefix.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                        let line = format!("{prefix}{}\n", started.elapsed().as_secs());
                         // A client that leaves early is no concern of a clock.
-                        let _ = stream.write_all(format!("{}\n", started.elapsed().as_secs()).as_bytes()).await;
+                        let _ = stream.write_all(line.as_bytes()).await;
                     }
                 }
             }

@@ -1,5 +1,5 @@
-//! The admin listener: `/live`, `/ready`, `/metrics` and `/status`, apart from
-//! the service's own port so that load on one never hides the other.
+//! The admin listener: `/live`, `/ready`, `/metrics`, `/status` and `POST /reload`,
+//! apart from the service's own port so that load on one never hides the other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::{StatusCode, header};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -31,6 +31,7 @@ pub(crate) async fn serve(listener: TcpListener, context: Arc<Context>) {
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
         .route("/status", get(status))
+        .route("/reload", post(reload))
         .with_state(context);
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
@@ -78,6 +79,15 @@ async fn metrics(State(context): State<Arc<Context>>) -> Response {
         )
             .into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+/// What changed, or why nothing did.
+async fn reload(State(context): State<Arc<Context>>) -> Response {
+    match context.reload().await {
+        Some(Ok(change)) => format!("reloaded: {change}\n").into_response(),
+        Some(Err(reason)) => (StatusCode::UNPROCESSABLE_ENTITY, format!("not reloaded: {reason}\n")).into_response(),
+        None => (StatusCode::NOT_FOUND, "this service has nothing to reload\n").into_response(),
     }
 }
 

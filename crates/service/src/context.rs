@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-use crate::Readiness;
+use crate::reload::{self, Reload};
+use crate::{Config, ConfigError, ConfigSource, Readiness, StartError};
 
 /// Where metrics are registered; see the crate `prometheus-client`.
 pub use prometheus_client::registry::Registry;
@@ -22,18 +23,28 @@ pub struct Context {
     /// Latches that hold `/ready` back.
     pub readiness: Readiness,
     sections: Vec<(&'static str, Section)>,
+    source: ConfigSource,
+    reload: Option<Reload>,
 }
 
 impl Context {
     /// An empty context; tests make their own.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
+        Self::with_source(name, ConfigSource::default())
+    }
+
+    /// The context of a service whose configuration came from `source`.
+    #[must_use]
+    pub fn with_source(name: &'static str, source: ConfigSource) -> Self {
         Self {
             name,
             started: Instant::now(),
             metrics: Registry::with_prefix("radiodeck"),
             readiness: Readiness::default(),
             sections: Vec::new(),
+            source,
+            reload: None,
         }
     }
 
@@ -41,6 +52,34 @@ impl Context {
     /// neither block nor wait.
     pub fn status(&mut self, section: &'static str, read: impl Fn() -> Value + Send + Sync + 'static) {
         self.sections.push((section, Box::new(read)));
+    }
+
+    /// Makes the service reloadable, by SIGHUP and by `POST /reload` on the admin
+    /// listener. `apply` gets a configuration that was read anew and has passed
+    /// its check; it takes all of it and says in a few words what changed, or
+    /// refuses it, naming the key, and changes nothing. It may block for a moment.
+    ///
+    /// # Errors
+    /// The system does not let the process listen for SIGHUP.
+    pub fn on_reload<C, F>(&mut self, apply: F) -> Result<(), StartError>
+    where
+        C: Config,
+        F: FnMut(C) -> Result<String, ConfigError> + Send + 'static,
+    {
+        let reload = Reload::new(self.source.clone(), apply);
+        tokio::spawn(reload.clone().on(reload::hangup()?));
+        self.reload = Some(reload);
+        Ok(())
+    }
+
+    /// Reloads, as SIGHUP does, and answers what changed; `None` if the service
+    /// is not reloadable.
+    ///
+    /// # Errors
+    /// Why everything stays as it was, for the operator.
+    pub async fn reload(&self) -> Option<Result<String, String>> {
+        let reload = self.reload.as_ref()?;
+        Some(reload.run_aside().await)
     }
 
     pub(crate) fn freeze(self) -> Arc<Self> {

@@ -8,9 +8,7 @@ use clap::{CommandFactory, FromArgMatches};
 use tokio::runtime::{Builder, Runtime};
 use tracing::{error, info, warn};
 
-use crate::{
-    Args, Config, Context, RunError, Shutdown, StartError, admin, bind_tcp, environment, listening, load, probe,
-};
+use crate::{Args, Config, ConfigSource, Context, RunError, Shutdown, StartError, admin, bind_tcp, listening, probe};
 
 /// One of Radiodeck's services.
 pub trait Service: Sized + Send + 'static {
@@ -57,7 +55,11 @@ pub fn main<S: Service>() -> ExitCode {
         Ok(args) => args,
         Err(error) => error.exit(),
     };
-    let config = match read_config::<S>(&args) {
+    let source = ConfigSource {
+        path: args.config.clone(),
+        prefix: S::ENV_PREFIX,
+    };
+    let config = match read_config::<S>(&args, &source) {
         Ok(config) => config,
         Err(error) => return fail::<S>(&error),
     };
@@ -81,21 +83,20 @@ pub fn main<S: Service>() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail::<S>(&error),
     };
-    let code = runtime.block_on(live::<S>(config));
+    let code = runtime.block_on(live::<S>(config, source));
     // Tasks that outlived the drain are cut here and not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     code
 }
 
-fn read_config<S: Service>(args: &Args) -> Result<S::Config, StartError> {
-    let environment = environment(S::ENV_PREFIX)?;
-    let config: S::Config = load(args.config.as_deref(), S::ENV_PREFIX, environment)?;
-    config.service().check()?;
+fn read_config<S: Service>(args: &Args, source: &ConfigSource) -> Result<S::Config, StartError> {
+    if !args.probe {
+        return source.read_checked();
+    }
     // A probe needs the admin address and no more. It runs every few seconds, and must
     // neither read what the service has long since read nor fail because of an edit.
-    if !args.probe {
-        config.check()?;
-    }
+    let config: S::Config = source.read()?;
+    config.service().check()?;
     Ok(config)
 }
 
@@ -110,10 +111,10 @@ fn runtime<S: Service>() -> Result<Runtime, StartError> {
     })
 }
 
-async fn live<S: Service>(config: S::Config) -> ExitCode {
+async fn live<S: Service>(config: S::Config, source: ConfigSource) -> ExitCode {
     let settings = config.service().clone();
     let shutdown = Shutdown::new(settings.drain_deadline());
-    let mut context = Context::new(S::NAME);
+    let mut context = Context::with_source(S::NAME, source);
     let start = async {
         shutdown.on_signals(context.readiness.clone())?;
         let admin = bind_tcp(settings.admin_listen, false, "service.admin_listen")?;

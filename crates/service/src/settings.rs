@@ -22,7 +22,7 @@ pub trait Config: DeserializeOwned + Send + 'static {
 }
 
 /// Settings that all services share.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServiceSettings {
     /// Where `/live`, `/ready`, `/metrics` and `/status` answer. Never publish

@@ -92,9 +92,17 @@ impl Drop for Running {
 }
 
 fn get(admin: &str, path: &str) -> String {
+    ask(admin, "GET", path)
+}
+
+fn ask(admin: &str, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(admin).expect("the admin listener");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("sent");
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )
+    .expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     answer
@@ -138,6 +146,45 @@ fn the_admin_listener_tells_status_and_metrics() {
     assert!(status.contains(r#""name":"clock""#), "{status}");
     assert!(get(&admin, "/metrics").contains("# EOF"), "not OpenMetrics");
     assert!(get(&admin, "/elsewhere").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn a_reload_by_signal_or_admin_call_takes_all_of_a_good_file_and_nothing_of_a_bad_one() {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    file.write_all(b"prefix = \"old \"\n").expect("written");
+    let mut service = Running::start(clock().arg("--config").arg(file.path()));
+    let admin = service.wait_for_listener("admin");
+    let address = service.wait_for_listener("tcp");
+    let tells = || {
+        let mut line = String::new();
+        let stream = TcpStream::connect(&address).expect("connected");
+        BufReader::new(stream).read_line(&mut line).expect("a line");
+        line
+    };
+    assert!(tells().starts_with("old "));
+
+    std::fs::write(file.path(), "prefix = \"new \"\n").expect("written");
+    service.signal("-HUP");
+    service.wait_for(|event| event["message"] == "reloaded" && event["change"] == "prefix `new `");
+    assert!(tells().starts_with("new "));
+
+    std::fs::write(file.path(), "prefix = \"newer \"\nwarm_up_ms = 60001\n").expect("written");
+    let answer = ask(&admin, "POST", "/reload");
+    assert!(
+        answer.starts_with("HTTP/1.1 422") && answer.contains("`warm_up_ms`"),
+        "{answer}"
+    );
+    service.wait_for(|event| event["level"] == "ERROR" && event["message"].to_string().contains("stays as it was"));
+    assert!(tells().starts_with("new "));
+
+    std::fs::write(file.path(), "prefix = \"newer \"\n").expect("written");
+    let answer = ask(&admin, "POST", "/reload");
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.contains("newer"),
+        "{answer}"
+    );
+    assert!(tells().starts_with("newer "));
+    assert!(get(&admin, "/reload").starts_with("HTTP/1.1 405"));
 }
 
 #[test]

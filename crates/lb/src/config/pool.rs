@@ -12,7 +12,7 @@ use service::ConfigError;
 use super::within;
 
 /// A group of servers of which any may answer any request.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PoolConfig {
     /// What routes call it.
@@ -81,7 +81,7 @@ impl TryFrom<String> for ServerSource {
 }
 
 /// Probes: `GET path` on a connection of its own; 2xx passes.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CheckConfig {
     /// Path asked for.
@@ -121,7 +121,7 @@ impl CheckConfig {
 }
 
 /// Ejection of a server that fails live traffic.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EjectionConfig {
     /// Failed requests in a row that eject; 0 switches ejection off.
@@ -159,7 +159,7 @@ impl EjectionConfig {
 }
 
 /// Connections to servers and deadlines on them.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UpstreamConfig {
     /// For a TCP connection to be made, milliseconds.

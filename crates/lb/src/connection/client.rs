@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
@@ -42,6 +43,8 @@ pub(crate) struct Client {
     /// It is a proxy whose word is taken.
     pub(crate) trusted: bool,
     worker: Rc<Worker>,
+    /// As it was when the client connected.
+    config: Arc<ClientConfig>,
     phase: Cell<Phase>,
     refused: Cell<Option<Refused>>,
     ended: Cell<bool>,
@@ -53,7 +56,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(worker: &Rc<Worker>, peer: SocketAddr) -> Self {
-        let config = &worker.shared.config.client;
+        let config = worker.plan().client.clone();
         let watch = worker.clients.enter(None);
         let now_ms = worker.clock.now_ms();
         // Whoever connects has something to say at once.
@@ -66,6 +69,7 @@ impl Client {
             address: address_value(ip),
             trusted: config.trusts(ip),
             worker: worker.clone(),
+            config,
             phase: Cell::new(Phase::Idle),
             refused: Cell::new(None),
             ended: Cell::new(false),
@@ -75,8 +79,8 @@ impl Client {
         }
     }
 
-    fn config(&self) -> &ClientConfig {
-        &self.worker.shared.config.client
+    pub(super) fn config(&self) -> &ClientConfig {
+        &self.config
     }
 
     pub(crate) fn now_ms(&self) -> u64 {

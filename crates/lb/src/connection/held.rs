@@ -15,12 +15,16 @@ pub(super) struct Held {
     free: usize,
     /// What is counted for this connection.
     counted: usize,
+    /// Bytes that all connections of the worker may hold.
+    most: usize,
     worker: Rc<Worker>,
 }
 
 impl Held {
-    pub(super) fn new(worker: Rc<Worker>) -> Self {
+    /// Nothing held; all connections of the worker together may hold `most` bytes.
+    pub(super) fn new(most: usize, worker: Rc<Worker>) -> Self {
         Self {
+            most,
             bytes: Vec::new(),
             free: 0,
             counted: 0,
@@ -54,7 +58,7 @@ impl Held {
         let grows = now > self.counted;
         self.worker.unfinished_bytes.set(total);
         self.counted = now;
-        !grows || total <= self.worker.max_unfinished_bytes
+        !grows || total <= self.most
     }
 
     /// Forgets what may not be passed on.

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use super::client::{Client, Phase};
 use super::held::Held;
 use crate::problem::Problem;
-use crate::request::framing::{Refused, Scanner};
+use crate::request::framing::{Limits, Refused, Scanner};
 use crate::worker::Worker;
 
 /// A socket that is looked at.
@@ -26,11 +26,17 @@ pub(super) struct ClientIo {
 
 impl ClientIo {
     pub(super) fn new(stream: TcpStream, client: Rc<Client>, worker: Rc<Worker>) -> Self {
+        let config = client.config();
+        let limits = Limits {
+            head_bytes: config.max_head_bytes,
+            target_bytes: config.max_target_bytes,
+        };
+        let held = Held::new(worker.max_unfinished_bytes(config), worker);
         Self {
             stream,
+            scanner: Scanner::new(limits),
+            held,
             client,
-            scanner: Scanner::new(worker.limits()),
-            held: Held::new(worker),
         }
     }
 

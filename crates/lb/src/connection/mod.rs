@@ -53,8 +53,8 @@ pub(crate) enum End {
     CutOff,
 }
 
-/// hyper's settings, alike for all connections of a worker.
-pub(crate) fn builder(max_head_bytes: usize) -> Builder {
+/// hyper's settings.
+fn builder(max_head_bytes: usize) -> Builder {
     let mut builder = Builder::new();
     builder
         // A client that has sent all it wants may close its side and still gets
@@ -75,12 +75,13 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         return;
     }
     let client = Rc::new(Client::new(&worker, peer));
+    let builder = builder(client.config().max_head_bytes);
     let io = TokioIo::new(ClientIo::new(stream, client.clone(), worker.clone()));
     let service = {
         let (worker, client) = (worker.clone(), client.clone());
         service_fn(move |request| handle(worker.clone(), client.clone(), request))
     };
-    let mut connection = worker.builder.serve_connection(io, service);
+    let mut connection = builder.serve_connection(io, service);
 
     let end = poll_fn(|cx| {
         client.watch.listen(cx);

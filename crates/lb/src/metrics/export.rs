@@ -47,9 +47,10 @@ impl Collector for Export {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let shared = &self.0;
         let encoder = &mut encoder;
-        self.encode_traffic(encoder)?;
-        self.encode_servers(encoder)?;
-        self.encode_latency(encoder)?;
+        let pools = &shared.plan().pools;
+        encode_traffic(pools, encoder)?;
+        encode_servers(pools, encoder)?;
+        encode_latency(pools, encoder)?;
 
         let workers = &shared.workers;
         let single = |counter: fn(&WorkerStats) -> &Counter| vec![(Vec::new(), sum(workers, counter))];
@@ -97,87 +98,81 @@ impl Collector for Export {
     }
 }
 
-impl Export {
-    fn encode_traffic(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
-        let mut requests = Series::new();
-        let mut ejections = Series::new();
-        for pool in &self.0.pools {
-            let label = || ("pool", pool.config.name.clone());
+fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+    let mut requests = Series::new();
+    let mut ejections = Series::new();
+    for pool in pools {
+        let label = || ("pool", pool.config.name.clone());
+        for (class, name) in CLASSES.iter().enumerate() {
+            let total = pool.traffic.iter().map(|row| row.answers[class].get()).sum();
+            requests.push((vec![label(), ("code", (*name).to_owned())], total));
+        }
+        ejections.push((vec![label()], pool.ejections.load(Relaxed)));
+    }
+    counters(encoder, "lb_requests", "Requests answered by servers", requests)?;
+    for (name, help, counter) in COUNTS {
+        let labels = |pool: &Pool| vec![("pool", pool.config.name.clone())];
+        let series = pools.iter().map(|pool| (labels(pool), sum(&pool.traffic, counter)));
+        counters(encoder, name, help, series.collect())?;
+    }
+    counters(encoder, "lb_ejections", "Servers ejected by live traffic", ejections)
+}
+
+fn encode_servers(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+    let (mut requests, mut failures, mut in_flight, mut healthy) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for pool in pools {
+        for server in pool.members() {
+            let labels = || {
+                vec![
+                    ("pool", pool.config.name.clone()),
+                    ("server", server.address.to_string()),
+                ]
+            };
             for (class, name) in CLASSES.iter().enumerate() {
-                let total = pool.traffic.iter().map(|row| row.answers[class].get()).sum();
-                requests.push((vec![label(), ("code", (*name).to_owned())], total));
+                let total = server.traffic.iter().map(|row| row.answers[class].get()).sum();
+                let mut labels = labels();
+                labels.push(("code", (*name).to_owned()));
+                requests.push((labels, total));
             }
-            ejections.push((vec![label()], pool.ejections.load(Relaxed)));
+            failures.push((labels(), sum(&server.traffic, |row| &row.failures)));
+            in_flight.push((labels(), server.in_flight() as u64));
+            healthy.push((labels(), u64::from(server.is_in_rotation())));
         }
-        counters(encoder, "lb_requests", "Requests answered by servers", requests)?;
-        for (name, help, counter) in COUNTS {
-            let labels = |pool: &Pool| vec![("pool", pool.config.name.clone())];
-            let series = self
-                .0
-                .pools
-                .iter()
-                .map(|pool| (labels(pool), sum(&pool.traffic, counter)));
-            counters(encoder, name, help, series.collect())?;
-        }
-        counters(encoder, "lb_ejections", "Servers ejected by live traffic", ejections)
     }
+    counters(encoder, "lb_server_requests", "Requests answered by a server", requests)?;
+    counters(
+        encoder,
+        "lb_server_failures",
+        "Attempts on a server without an answer",
+        failures,
+    )?;
+    gauges(
+        encoder,
+        "lb_server_in_flight",
+        "Requests a server owes an answer to",
+        in_flight,
+    )?;
+    gauges(encoder, "lb_server_healthy", "Whether a server is in rotation", healthy)
+}
 
-    fn encode_servers(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
-        let (mut requests, mut failures, mut in_flight, mut healthy) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for pool in &self.0.pools {
-            for server in pool.members() {
-                let labels = || {
-                    vec![
-                        ("pool", pool.config.name.clone()),
-                        ("server", server.address.to_string()),
-                    ]
-                };
-                for (class, name) in CLASSES.iter().enumerate() {
-                    let total = server.traffic.iter().map(|row| row.answers[class].get()).sum();
-                    let mut labels = labels();
-                    labels.push(("code", (*name).to_owned()));
-                    requests.push((labels, total));
-                }
-                failures.push((labels(), sum(&server.traffic, |row| &row.failures)));
-                in_flight.push((labels(), server.in_flight() as u64));
-                healthy.push((labels(), u64::from(server.is_in_rotation())));
-            }
-        }
-        counters(encoder, "lb_server_requests", "Requests answered by a server", requests)?;
-        counters(
-            encoder,
-            "lb_server_failures",
-            "Attempts on a server without an answer",
-            failures,
-        )?;
-        gauges(
-            encoder,
-            "lb_server_in_flight",
-            "Requests a server owes an answer to",
-            in_flight,
-        )?;
-        gauges(encoder, "lb_server_healthy", "Whether a server is in rotation", healthy)
+fn encode_latency(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+    let help = "Time from a request's head to its answer's head";
+    let mut family = encoder.encode_descriptor("lb_latency", help, Some(&Unit::Seconds), MetricType::Histogram)?;
+    for pool in pools {
+        let labels = [("pool", pool.config.name.as_str())];
+        let bounds = LATENCY_BOUNDS_MS.iter().map(|bound| *bound as f64 / 1000.0);
+        let buckets: Vec<(f64, u64)> = bounds
+            .chain([f64::INFINITY])
+            .enumerate()
+            .map(|(index, bound)| (bound, sum(&pool.traffic, |row| &row.latency[index])))
+            .collect();
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        let seconds = sum(&pool.traffic, |row| &row.latency_us) as f64 / 1e6;
+        family
+            .encode_family(&labels)?
+            .encode_histogram::<NoLabelSet>(seconds, count, &buckets, None)?;
     }
-
-    fn encode_latency(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
-        let help = "Time from a request's head to its answer's head";
-        let mut family = encoder.encode_descriptor("lb_latency", help, Some(&Unit::Seconds), MetricType::Histogram)?;
-        for pool in &self.0.pools {
-            let labels = [("pool", pool.config.name.as_str())];
-            let bounds = LATENCY_BOUNDS_MS.iter().map(|bound| *bound as f64 / 1000.0);
-            let buckets: Vec<(f64, u64)> = bounds
-                .chain([f64::INFINITY])
-                .enumerate()
-                .map(|(index, bound)| (bound, sum(&pool.traffic, |row| &row.latency[index])))
-                .collect();
-            let count = buckets.iter().map(|(_, count)| count).sum();
-            let seconds = sum(&pool.traffic, |row| &row.latency_us) as f64 / 1e6;
-            family
-                .encode_family(&labels)?
-                .encode_histogram::<NoLabelSet>(seconds, count, &buckets, None)?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 fn counters(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, series: Series) -> Result<(), Error> {

@@ -33,13 +33,16 @@ struct Source {
     failing: bool,
 }
 
-/// Keeps `pool` up to date for as long as the process lives.
+/// Keeps `pool` up to date until it is out of the plan.
 pub(crate) async fn run(pool: Arc<Pool>) {
-    keep(pool, async |name: String, port| {
+    let keeping = keep(pool.clone(), async |name: String, port| {
         let addresses = tokio::net::lookup_host((name.as_str(), port)).await?;
         Ok(addresses.collect())
-    })
-    .await;
+    });
+    tokio::select! {
+        () = keeping => {}
+        () = pool.closed() => {}
+    }
 }
 
 /// The same with any way to look a name up.
@@ -49,11 +52,11 @@ where
     F: Future<Output = io::Result<Found>> + Send + 'static,
 {
     let sources = &pool.config.servers;
-    let mut known: Vec<Found> = vec![Found::new(); sources.len()];
+    let mut known: Vec<Option<Found>> = vec![None; sources.len()];
     let (found, mut finds) = mpsc::channel(sources.len().max(1));
     for (index, source) in sources.iter().enumerate() {
         match source {
-            ServerSource::Address(address) => known[index] = Found::from([*address]),
+            ServerSource::Address(address) => known[index] = Some(Found::from([*address])),
             ServerSource::Dns { name, port } => {
                 let source = Source {
                     name: name.clone(),
@@ -65,7 +68,13 @@ where
             }
         }
     }
-    apply(&pool, &known);
+    // Servers that were taken over from the pool before are known already.
+    let mut taken_over = Found::new();
+    for server in pool.members() {
+        taken_over.insert(server.address);
+        tokio::spawn(check::run(pool.clone(), server));
+    }
+    apply(&pool, &known, &taken_over);
     let mut housekeeping = interval(HOUSEKEEPING);
     housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -74,15 +83,20 @@ where
             Some((index, addresses)) = finds.recv() => {
                 // A lookup that fails sends nothing and so changes nothing: a
                 // name server that is down must not take the site with it.
-                known[index] = addresses;
-                apply(&pool, &known);
+                known[index] = Some(addresses);
+                apply(&pool, &known, &taken_over);
             }
         }
     }
 }
 
-fn apply(pool: &Arc<Pool>, known: &[Found]) {
-    let all: Found = known.iter().flatten().copied().collect();
+/// Gives the pool what has been found. While a name has not been looked up once,
+/// nobody can say that a server which was taken over is gone.
+fn apply(pool: &Arc<Pool>, known: &[Option<Found>], taken_over: &Found) {
+    let mut all: Found = known.iter().flatten().flatten().copied().collect();
+    if known.iter().any(Option::is_none) {
+        all.extend(taken_over);
+    }
     let all: Vec<SocketAddr> = all.into_iter().collect();
     for server in pool.set_addresses(&all) {
         tokio::spawn(check::run(pool.clone(), server));
@@ -148,8 +162,45 @@ impl Source {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::config::PoolConfig;
+
+    #[tokio::test]
+    async fn a_server_that_was_taken_over_stays_until_every_name_was_looked_up() {
+        let config = PoolConfig {
+            servers: vec![ServerSource::Dns {
+                name: "slow".into(),
+                port: 80,
+            }],
+            discovery_interval_ms: 20,
+            ..PoolConfig::default()
+        };
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let old = Pool::new(config.clone(), 1);
+        old.set_addresses(&[address(1), address(2)]);
+        let pool = Arc::new(old.successor(config));
+        let release = Arc::new(tokio::sync::Notify::new());
+        let answer = release.clone();
+        let keeping = tokio::spawn(keep(pool.clone(), move |_, _| {
+            let answer = answer.clone();
+            async move {
+                answer.notified().await;
+                Ok(Found::from([address(2)]))
+            }
+        }));
+        tokio::time::sleep(HOUSEKEEPING * 3).await;
+        assert!(pool.members().iter().all(|server| !server.is_leaving()));
+        let waited = timeout(Duration::from_secs(20), async {
+            while pool.members().len() != 1 {
+                release.notify_one();
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        assert!(waited.await.is_ok(), "{:?}", pool.members());
+        keeping.abort();
+    }
 
     #[tokio::test]
     async fn a_lookup_that_hangs_holds_neither_other_names_nor_the_housekeeping_up() {
@@ -164,22 +215,25 @@ mod tests {
                     port: 80,
                 },
             ],
-            // As long as the test may take: whoever waits for it fails.
-            discovery_interval_ms: 3_600_000,
+            discovery_interval_ms: 20,
             ..PoolConfig::default()
         };
         let pool = Arc::new(Pool::new(config, 1));
         let left = SocketAddr::from(([127, 0, 0, 1], 1));
         let found = SocketAddr::from(([127, 0, 0, 1], 2));
-        pool.set_addresses(&[left]);
-        let keeping = tokio::spawn(keep(pool.clone(), move |name: String, _| async move {
-            if name == "hangs" {
-                std::future::pending::<()>().await;
+        let lookups = Arc::new(AtomicUsize::new(0));
+        let keeping = tokio::spawn(keep(pool.clone(), move |name: String, _| {
+            let lookups = lookups.clone();
+            async move {
+                if name == "hangs" {
+                    std::future::pending::<()>().await;
+                }
+                let first = lookups.fetch_add(1, Ordering::Relaxed) == 0;
+                Ok(Found::from([if first { left } else { found }]))
             }
-            Ok(Found::from([found]))
         }));
         let addresses = || pool.members().iter().map(|server| server.address).collect::<Vec<_>>();
-        // The new one is found and the old one, which owes nothing, forgotten.
+        // The second one is found and the first, which owes nothing, forgotten.
         let waited = timeout(Duration::from_secs(20), async {
             while addresses() != [found] {
                 tokio::time::sleep(Duration::from_millis(5)).await;

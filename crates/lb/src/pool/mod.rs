@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use health::{Transition, may_eject};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::PoolConfig;
@@ -25,15 +26,16 @@ pub(crate) struct Pool {
     pub(crate) config: PoolConfig,
     /// Numbers, a row a worker. Kept apart from the servers' so that they do
     /// not shrink when a server leaves.
-    pub(crate) traffic: Box<[Traffic]>,
+    pub(crate) traffic: Arc<[Traffic]>,
     /// Ejections so far.
-    pub(crate) ejections: AtomicU64,
+    pub(crate) ejections: Arc<AtomicU64>,
     /// Whose turn it is, over all workers: round robin that is round.
     pub(crate) turn: AtomicUsize,
     epoch: Instant,
     version: AtomicU64,
     members: Mutex<Vec<Arc<Server>>>,
     next_id: AtomicU64,
+    closed: CancellationToken,
 }
 
 impl Pool {
@@ -41,14 +43,46 @@ impl Pool {
     pub(crate) fn new(config: PoolConfig, workers: usize) -> Self {
         Self {
             config,
-            traffic: Traffic::rows(workers),
-            ejections: AtomicU64::new(0),
+            traffic: Traffic::rows(workers).into(),
+            ejections: Arc::default(),
             turn: AtomicUsize::new(0),
             epoch: Instant::now(),
             version: AtomicU64::new(1),
             members: Mutex::default(),
             next_id: AtomicU64::new(1),
+            closed: CancellationToken::new(),
         }
+    }
+
+    /// The pool that follows this one after a reload: other settings, the same
+    /// servers with all that is known of them, the same numbers.
+    pub(crate) fn successor(&self, config: PoolConfig) -> Self {
+        let members = self.members();
+        for server in &members {
+            server.set_rules(&config);
+        }
+        Self {
+            config,
+            traffic: self.traffic.clone(),
+            ejections: self.ejections.clone(),
+            turn: AtomicUsize::new(self.turn.load(Ordering::Relaxed)),
+            epoch: self.epoch,
+            version: AtomicU64::new(1),
+            members: Mutex::new(members),
+            next_id: AtomicU64::new(self.next_id.load(Ordering::Relaxed)),
+            closed: CancellationToken::new(),
+        }
+    }
+
+    /// The pool is out of the plan: whoever looks after it ends. Requests that
+    /// are under way are finished.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+    }
+
+    /// Resolves when the pool is out of the plan.
+    pub(crate) async fn closed(&self) {
+        self.closed.cancelled().await;
     }
 
     /// Changes whenever the rotation may have.

@@ -100,6 +100,14 @@ impl Server {
         }
     }
 
+    /// Goes on by the rules of another configuration; what was found out stays.
+    pub(super) fn set_rules(&self, config: &PoolConfig) {
+        let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        checks.health.set_thresholds(config.check.thresholds());
+        drop(checks);
+        self.outlier(|outlier| outlier.set_rules(config.ejection.rules()));
+    }
+
     /// The probes' verdict.
     pub(crate) fn standing(&self) -> Standing {
         match self.standing.load(Ordering::Relaxed) {

@@ -12,10 +12,11 @@ pub mod client;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lb::{Config, LoadBalancer};
-use service::{Config as _, Context, Service, Shutdown};
+use service::{Config as _, ConfigSource, Context, Service, Shutdown};
 use tokio::task::JoinHandle;
 
 pub use app::{App, Reply};
@@ -42,7 +43,21 @@ impl Balancer {
             config.workers = 2;
         }
         config.check().unwrap_or_else(|error| panic!("{error}\nin\n{toml}"));
-        let mut context = Context::new("radiodeck-lb");
+        Self::run(config, Context::new("radiodeck-lb")).await
+    }
+
+    /// Starts one with the configuration in a file, which it reads again when it
+    /// reloads.
+    pub async fn from_file(path: &Path) -> Self {
+        let source = ConfigSource {
+            path: Some(path.to_owned()),
+            prefix: "",
+        };
+        let config = source.read_checked().unwrap_or_else(|error| panic!("{error}"));
+        Self::run(config, Context::with_source("radiodeck-lb", source)).await
+    }
+
+    async fn run(config: Config, mut context: Context) -> Self {
         let shutdown = Shutdown::new(Duration::from_millis(config.service.drain_deadline_ms));
         let balancer = LoadBalancer::build(config, &mut context).await.expect("built");
         let address = balancer.address();
