@@ -5,14 +5,18 @@
 //!   fall thresholds, and answers only when the verdict changes.
 //! - [`Outlier`] turns failures of live traffic into ejections that grow longer
 //!   each time.
+//! - [`Concurrency`] turns the time that answers take into how many requests a
+//!   group of machines may have at once.
 //! - [`may_eject`] keeps ejections from emptying a pool.
 //!
 //! Never here: sockets, tasks, logging.
 
+mod concurrency;
 mod outlier;
 mod share;
 mod thresholds;
 
+pub use concurrency::{Concurrency, ConcurrencyRules};
 pub use outlier::{Outlier, OutlierRules};
 pub use share::may_eject;
 pub use thresholds::{Health, Standing, Thresholds, Transition};

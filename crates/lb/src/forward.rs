@@ -4,14 +4,18 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use http::Response;
+use tokio::time::sleep;
 use tracing::debug;
 
+use crate::hedge;
+use crate::metrics::Counter;
 use crate::outgoing::Outgoing;
 use crate::plan::PlanView;
 use crate::pool::server::InFlight;
 use crate::pool::view::{Link, PoolView};
 use crate::problem::Problem;
 use crate::request::body::Source;
+use crate::retry;
 use crate::upstream::body::AnswerBody;
 use crate::upstream::connect;
 use crate::upstream::exchange::{self, Lost};
@@ -23,32 +27,100 @@ pub(crate) async fn forward(
     worker: &Rc<Worker>,
     plan: &PlanView,
     view: &PoolView,
-    mut outgoing: Outgoing,
+    outgoing: Outgoing,
 ) -> Result<Response<AnswerBody>, Problem> {
-    let mut tried: Vec<u64> = Vec::new();
+    let _place = match view.gate.enter() {
+        Some(place) => place,
+        None => {
+            view.traffic(worker.id).shed.add(1);
+            return Err(Problem::Overloaded);
+        }
+    };
+    let mut course = Course {
+        tried: Vec::new(),
+        rounds: 0,
+        began_ms: worker.clock.now_ms(),
+    };
     let mut last = Problem::NoServer;
+    let mut again: Option<&Counter> = None;
+    let attempts = plan.config.retry.attempts;
     plan.budget.deposit();
-    while (tried.len() as u32) < plan.config.retry.attempts {
-        let Some(link) = view.pick(&tried) else { break };
-        if let Some(server) = tried.last() {
-            debug!(from = server, to = link.server.id, reason = %last, "trying another server");
+    for attempt in 1..=attempts {
+        let mut link = match view.pick(&course.tried) {
+            Some(link) => link,
+            // Rare: kept out of what every connection has room for.
+            None => match Box::pin(next_round(worker, plan, view, &mut course)).await {
+                Some(link) => link,
+                None => break,
+            },
+        };
+        if let Some(count) = again {
+            count.add(1);
+            debug!(to = link.server.id, reason = %last, "trying again");
         }
-        match on_server(worker, view, &link, &mut outgoing).await {
-            Ok(response) => return Ok(response),
-            Err(lost) => {
-                last = lost.problem;
-                if is_stale(&link, &lost) {
-                    break;
-                }
-                blame(worker, view, &link, lost.problem);
-                if !may_retry(worker, plan, view, &link, &outgoing, &lost) {
-                    break;
-                }
-                tried.push(link.server.id);
+        let result = match &view.hedge {
+            Some(hedge) if outgoing.may_be_doubled() => {
+                Box::pin(hedge::race(
+                    worker,
+                    view,
+                    hedge,
+                    &mut link,
+                    &mut course.tried,
+                    &outgoing,
+                ))
+                .await
             }
+            _ => on_server(worker, view, &link, &outgoing).await,
+        };
+        let lost = match result {
+            Ok(response) => return Ok(response),
+            Err(lost) => lost,
+        };
+        last = lost.problem;
+        failed(worker, view, &link, &lost);
+        if attempt == attempts || is_stale(&link, &lost) {
+            break;
         }
+        again = may_retry(worker, plan, view, &link, &outgoing, &lost);
+        if again.is_none() {
+            break;
+        }
+        course.tried.push(link.server.id);
     }
     Err(last)
+}
+
+/// Where a request has been.
+struct Course {
+    /// Servers that have failed it in this round.
+    tried: Vec<u64>,
+    /// Rounds in which all have.
+    rounds: u32,
+    began_ms: u64,
+}
+
+/// Every server has failed the request: waits a little and begins anew, but not
+/// with the one that was last. `None` if it is over.
+async fn next_round(worker: &Worker, plan: &PlanView, view: &PoolView, course: &mut Course) -> Option<Rc<Link>> {
+    let last = course.tried.pop()?;
+    let backoff_ms = plan.config.retry.backoff_ms;
+    let pause = retry::pause(backoff_ms, course.rounds);
+    let passed_ms = worker.clock.now_ms() - course.began_ms;
+    if backoff_ms == 0 || passed_ms + pause.as_millis() as u64 > view.pool.config.upstream.first_byte_ms {
+        return None;
+    }
+    sleep(pause).await;
+    course.rounds += 1;
+    course.tried.clear();
+    view.pick(&[last]).or_else(|| view.pick(&[]))
+}
+
+/// An attempt has failed: counts it against its server, unless all that
+/// happened is that a kept connection was closed.
+pub(crate) fn failed(worker: &Worker, view: &PoolView, link: &Link, lost: &Lost) {
+    if !is_stale(link, lost) {
+        blame(worker, view, link, lost.problem);
+    }
 }
 
 /// Counts a failure against its server, if it is the server's.
@@ -81,11 +153,11 @@ fn is_stale(link: &Link, lost: &Lost) -> bool {
 
 /// Tries one server, a second time if the first was on a kept connection that
 /// turned out to be closed.
-async fn on_server(
+pub(crate) async fn on_server(
     worker: &Rc<Worker>,
     view: &PoolView,
     link: &Rc<Link>,
-    outgoing: &mut Outgoing,
+    outgoing: &Outgoing,
 ) -> Result<Response<AnswerBody>, Lost> {
     // What must not be sent twice never meets a connection that the server may
     // be closing at this moment.
@@ -116,7 +188,7 @@ async fn attempt(
     worker: &Rc<Worker>,
     view: &PoolView,
     link: &Rc<Link>,
-    outgoing: &mut Outgoing,
+    outgoing: &Outgoing,
     fresh: bool,
 ) -> Result<Response<AnswerBody>, Lost> {
     let config = &view.pool.config.upstream;
@@ -155,10 +227,14 @@ async fn attempt(
             link.server.succeeded();
             let elapsed_us = began.elapsed().as_micros() as u64;
             worker.server_traffic(link, |traffic| traffic.answered(response.status(), elapsed_us));
+            view.gate.record(elapsed_us);
             Ok(response
                 .map(|incoming| AnswerBody::new(incoming, upstream, worker, link, config.between_bytes_ms, in_flight)))
         }
         Err(mut lost) => {
+            if lost.problem == Problem::FirstByteTimeout {
+                view.gate.record(began.elapsed().as_micros() as u64);
+            }
             // What the client did to its own body is not the server's fault.
             if let Some(problem) = outgoing.source().and_then(Source::failure) {
                 lost.problem = problem;
@@ -169,23 +245,28 @@ async fn attempt(
     }
 }
 
-/// The rules of retry.rs.
-fn may_retry(worker: &Worker, plan: &PlanView, view: &PoolView, link: &Link, outgoing: &Outgoing, lost: &Lost) -> bool {
+/// The rules of retry.rs; answers what the next attempt counts as.
+fn may_retry<'a>(
+    worker: &Worker,
+    plan: &PlanView,
+    view: &'a PoolView,
+    link: &Link,
+    outgoing: &Outgoing,
+    lost: &Lost,
+) -> Option<&'a Counter> {
     if !lost.problem.blames_server() || is_only_slow(link, lost.problem) || !outgoing.is_replayable() {
-        return false;
+        return None;
     }
     let traffic = view.traffic(worker.id);
     if lost.unwritten {
-        traffic.redispatches.add(1);
-        return true;
+        return Some(&traffic.redispatches);
     }
     if !outgoing.is_repeatable() {
-        return false;
+        return None;
     }
     if !plan.budget.withdraw() {
         traffic.budget_exhausted.add(1);
-        return false;
+        return None;
     }
-    traffic.retries.add(1);
-    true
+    Some(&traffic.retries)
 }

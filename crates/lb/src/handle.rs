@@ -16,6 +16,7 @@ use crate::config::ErrorForm;
 use crate::connection::client::Client;
 use crate::forward::forward;
 use crate::outgoing::Outgoing;
+use crate::overload::UnderWay;
 use crate::problem::Problem;
 use crate::request::headers::{Sender, X_REQUEST_ID, prepare_request};
 use crate::request::{id, target};
@@ -36,25 +37,39 @@ pub(crate) async fn handle(
     request: Request<Incoming>,
 ) -> Result<Response<ClientBody>, Infallible> {
     client.request_begins();
+    let under_way = UnderWay::begin(&worker);
     worker.stats().requests.add(1);
     let mut request_id = None;
     let mut errors = ErrorForm::Html;
-    let mut response = match answer(&worker, &client, request, &mut request_id, &mut errors).await {
+    let answered = answer(&worker, &client, &under_way, request, &mut request_id, &mut errors).await;
+    let request_id = request_id.unwrap_or_else(id::generate);
+    let mut response = match answered {
         Ok(response) => response,
-        Err(problem) => own(&worker, respond::problem(problem, errors)),
+        Err(problem) => {
+            let plan = worker.plan();
+            own(
+                &worker,
+                respond::problem(problem, errors, &plan.config.errors, &request_id),
+            )
+        }
     };
     let headers = response.headers_mut();
-    headers.insert(X_REQUEST_ID, request_id.unwrap_or_else(id::generate));
+    headers.insert(X_REQUEST_ID, request_id);
     // After a drain has begun nobody shall come back on this connection.
     if worker.shared.is_draining() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(response.map(|kind| ClientBody { kind, client }))
+    Ok(response.map(|kind| ClientBody {
+        kind,
+        client,
+        _under_way: under_way,
+    }))
 }
 
 async fn answer(
     worker: &Rc<Worker>,
     client: &Rc<Client>,
+    under_way: &UnderWay,
     request: Request<Incoming>,
     request_id: &mut Option<HeaderValue>,
     errors: &mut ErrorForm,
@@ -76,6 +91,10 @@ async fn answer(
     let plan = worker.plan();
     let route = plan.routes.find(&authority.name, path).ok_or(Problem::NoRoute)?;
     *errors = route.errors;
+    if !under_way.fits(plan.config.client.max_requests) {
+        worker.stats().shed.add(1);
+        return Err(Problem::Overloaded);
+    }
     let pool = match &route.target {
         Target::Pool(pool) => *pool,
         Target::Redirect(to) => {
@@ -141,6 +160,7 @@ enum Kind {
 pub(crate) struct ClientBody {
     kind: Kind,
     client: Rc<Client>,
+    _under_way: UnderWay,
 }
 
 impl Body for ClientBody {

@@ -23,8 +23,10 @@ mod connection;
 mod drain;
 mod forward;
 mod handle;
+mod hedge;
 mod metrics;
 mod outgoing;
+mod overload;
 mod plan;
 mod pool;
 mod problem;
@@ -35,12 +37,13 @@ mod route;
 mod shared;
 mod status;
 mod threads;
+mod times;
 mod upstream;
 mod watch;
 mod worker;
 
 pub use balancer::LoadBalancer;
 pub use config::{
-    CheckConfig, ClientConfig, Config, EjectionConfig, ErrorForm, PoolConfig, RetryConfig, RouteConfig, ServerSource,
-    UpstreamConfig,
+    CheckConfig, ClientConfig, ConcurrencyConfig, ConcurrencyMode, Config, EjectionConfig, ErrorForm, ErrorPage,
+    ErrorsConfig, HedgeConfig, PoolConfig, RetryConfig, RouteConfig, ServerSource, UpstreamConfig,
 };

@@ -41,6 +41,12 @@ pub(crate) struct Traffic {
     pub(crate) redispatches: Counter,
     /// Retries that the budget did not allow.
     pub(crate) budget_exhausted: Counter,
+    /// Second attempts beside a first one that took long.
+    pub(crate) hedges: Counter,
+    /// Such attempts whose answer was taken.
+    pub(crate) hedge_wins: Counter,
+    /// Requests refused because the servers had enough to do.
+    pub(crate) shed: Counter,
     /// Time to the answer's head, by bucket; the last one is above all bounds.
     pub(crate) latency: [Counter; LATENCY_BOUNDS_MS.len() + 1],
     /// Sum of these times.
@@ -86,4 +92,6 @@ pub(crate) struct WorkerStats {
     pub(crate) timeouts: Counter,
     /// Requests refused for their framing before they were parsed.
     pub(crate) refused: Counter,
+    /// Requests refused because there were too many in the whole balancer.
+    pub(crate) shed: Counter,
 }

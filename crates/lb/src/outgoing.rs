@@ -1,5 +1,6 @@
 //! A request as it is sent on, in a form that can be sent more than once.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
@@ -15,7 +16,7 @@ pub(crate) struct Outgoing {
     method: Method,
     uri: Uri,
     /// The map hyper has parsed into, for the first attempt.
-    headers: Option<HeaderMap>,
+    headers: Cell<Option<HeaderMap>>,
     /// The same as a list, from which later attempts are made: cheaper to have
     /// ready than a second map, and hardly ever needed.
     saved: Vec<(HeaderName, HeaderValue)>,
@@ -38,7 +39,7 @@ impl Outgoing {
         Self {
             method,
             uri,
-            headers: Some(headers),
+            headers: Cell::new(Some(headers)),
             saved,
             body: body.map(|incoming| Source::new(incoming, client.clone(), first_byte_ms)),
         }
@@ -59,13 +60,19 @@ impl Outgoing {
         !is_idempotent(&self.method)
     }
 
+    /// Whether several servers may work on it at once: nothing is changed by it,
+    /// and there is no body that they would have to share.
+    pub(crate) fn may_be_doubled(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD) && self.body.is_none()
+    }
+
     /// The client's body, if there is one.
     pub(crate) fn source(&self) -> Option<&Source> {
         self.body.as_deref()
     }
 
     /// The request for one attempt; `watch` is the deadline of that attempt.
-    pub(crate) fn request(&mut self, watch: Rc<Watch>) -> Request<RequestBody> {
+    pub(crate) fn request(&self, watch: Rc<Watch>) -> Request<RequestBody> {
         let body = match &self.body {
             None => RequestBody::Empty,
             Some(source) => RequestBody::Stream {

@@ -50,6 +50,8 @@ pub(crate) enum Problem {
     // Nobody's fault: there is too much of everything just now.
     #[error("too many requests are being received at once")]
     TooManyHeads,
+    #[error("there are more requests than can be answered just now")]
+    Overloaded,
     // The servers' fault, or the network's behind the balancer.
     #[error("no server is known")]
     NoServer,
@@ -84,6 +86,7 @@ impl Problem {
             | P::RequestLineInvalid
             | P::FieldInvalid
             | P::TooManyHeads
+            | P::Overloaded
             | P::TargetInvalid
             | P::LengthAmbiguous
             | P::LengthInvalid

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{Response, StatusCode};
 
-use crate::config::ErrorForm;
+use crate::config::{ErrorForm, ErrorsConfig};
 use crate::problem::Problem;
 use crate::request::id;
 
@@ -32,16 +32,17 @@ pub(crate) fn status(problem: Problem) -> StatusCode {
         P::MethodRefused => StatusCode::METHOD_NOT_ALLOWED,
         P::ConnectRefused => StatusCode::NOT_IMPLEMENTED,
         P::NoRoute => StatusCode::NOT_FOUND,
-        P::NoServer | P::TooManyHeads => StatusCode::SERVICE_UNAVAILABLE,
+        P::NoServer | P::TooManyHeads | P::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         P::ConnectFailed | P::ConnectionLost | P::ServerLost | P::AnswerMalformed => StatusCode::BAD_GATEWAY,
         P::ConnectTimeout | P::FirstByteTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
 }
 
-/// An error answer. The caller adds the request id.
-pub(crate) fn problem(problem: Problem, form: ErrorForm) -> Response<Bytes> {
+/// An error answer to the request with this id, which the caller adds as a
+/// header.
+pub(crate) fn problem(problem: Problem, form: ErrorForm, errors: &ErrorsConfig, id: &HeaderValue) -> Response<Bytes> {
     let status = status(problem);
-    let (content_type, body) = page(status, problem, form);
+    let (content_type, body) = page(status, problem, form, errors, id);
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -60,9 +61,10 @@ pub(crate) fn problem(problem: Problem, form: ErrorForm) -> Response<Bytes> {
 }
 
 /// An error answer as bytes, for a connection that HTTP has to be put aside on.
-pub(crate) fn raw(problem: Problem) -> Vec<u8> {
+pub(crate) fn raw(problem: Problem, errors: &ErrorsConfig) -> Vec<u8> {
     let status = status(problem);
-    let (content_type, body) = page(status, problem, ErrorForm::Html);
+    let id = id::generate();
+    let (content_type, body) = page(status, problem, ErrorForm::Html, errors, &id);
     let retry = match status {
         StatusCode::SERVICE_UNAVAILABLE => "retry-after: 1\r\n",
         _ => "",
@@ -73,7 +75,7 @@ pub(crate) fn raw(problem: Problem) -> Vec<u8> {
         status.as_str(),
         status.canonical_reason().unwrap_or_default(),
         body.len(),
-        id::generate().to_str().unwrap_or("none"),
+        text(&id),
     )
     .into_bytes()
 }
@@ -109,17 +111,23 @@ pub(crate) fn options() -> Response<Bytes> {
     response
 }
 
-fn page(status: StatusCode, problem: Problem, form: ErrorForm) -> (&'static str, String) {
+fn page(
+    status: StatusCode,
+    problem: Problem,
+    form: ErrorForm,
+    errors: &ErrorsConfig,
+    id: &HeaderValue,
+) -> (&'static str, String) {
     let title = status.canonical_reason().unwrap_or("Error");
     let code = status.as_str();
     match form {
         ErrorForm::Html => (
             "text/html; charset=utf-8",
-            format!(
+            errors.page(status, text(id)).unwrap_or_else(|| format!(
                 "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{code} {title}</title>\
                  <style>body{{font:1rem/1.5 system-ui,sans-serif;margin:15vh auto;max-width:36rem;padding:0 1rem}}</style>\
                  <h1>{code} {title}</h1><p>Sorry: {problem}.</p></html>\n"
-            ),
+            )),
         ),
         ErrorForm::Json => (
             "application/problem+json",
@@ -128,14 +136,21 @@ fn page(status: StatusCode, problem: Problem, form: ErrorForm) -> (&'static str,
     }
 }
 
+/// A request's id for a page. What a trusted proxy has sent was checked.
+fn text(id: &HeaderValue) -> &str {
+    id.to_str().unwrap_or("none")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ID: HeaderValue = HeaderValue::from_static("id");
+
     #[test]
     fn json_pages_are_json() {
         for problem in [Problem::NoServer, Problem::TransferCodingUnknown, Problem::NoRoute] {
-            let (_, body) = page(status(problem), problem, ErrorForm::Json);
+            let (_, body) = page(status(problem), problem, ErrorForm::Json, &ErrorsConfig::default(), &ID);
             let value: serde_json::Value = serde_json::from_str(&body).expect(&body);
             assert_eq!(value["status"], status(problem).as_u16());
         }
@@ -143,7 +158,7 @@ mod tests {
 
     #[test]
     fn an_unavailable_pool_says_when_to_come_back() {
-        let response = problem(Problem::NoServer, ErrorForm::Html);
+        let response = problem(Problem::NoServer, ErrorForm::Html, &ErrorsConfig::default(), &ID);
         assert_eq!(response.headers()[RETRY_AFTER], "1");
     }
 }

@@ -8,10 +8,14 @@
 //!   multiplying the load when everything is slow already.
 //! - It was not answered in time: never, unless probes find the server dead. Most
 //!   likely the request is slow wherever it goes.
+//! - No server is left that has not failed it: after a pause all may be tried
+//!   again, as long as there are attempts. With two servers or more it never
+//!   goes to the one that has failed it just now.
 //! - It was sent on a kept connection that had been closed: on a new one to the
 //!   same server, once, without any blame.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use http::Method;
 
@@ -19,6 +23,9 @@ use crate::config::RetryConfig;
 
 /// Seconds that the budget remembers.
 const MEMORY_SECONDS: f64 = 10.0;
+
+/// A pause doubles so many times.
+const LONGEST_PAUSE: u32 = 3;
 
 /// Whether sending it twice does no more than sending it once.
 pub(crate) fn is_idempotent(method: &Method) -> bool {
@@ -28,7 +35,16 @@ pub(crate) fn is_idempotent(method: &Method) -> bool {
     )
 }
 
-/// One worker's share of the retry budget.
+/// The pause after the round with this number, counted from 0, in which every
+/// server has failed a request. By lot, so that requests which failed together
+/// do not come back together.
+pub(crate) fn pause(backoff_ms: u64, round: u32) -> Duration {
+    let longest_us = (backoff_ms << round.min(LONGEST_PAUSE)) * 1000;
+    Duration::from_micros(rand::random_range(longest_us / 2..=longest_us))
+}
+
+/// Attempts beyond the first that are allowed, as a share of all requests. One
+/// worker's part.
 #[derive(Debug)]
 pub(crate) struct Budget {
     share: f64,
@@ -38,11 +54,16 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// The minimum is divided among the workers.
+    /// The budget of retries. The minimum is divided among the workers.
     pub(crate) fn new(config: &RetryConfig, workers: usize) -> Self {
         let min_per_second = f64::from(config.budget_min_per_second) / workers.max(1) as f64;
+        Self::of(config.budget_percent, min_per_second)
+    }
+
+    /// So many percent of the requests, and so many a second in any case.
+    pub(crate) fn of(percent: u32, min_per_second: f64) -> Self {
         Self {
-            share: f64::from(config.budget_percent) / 100.0,
+            share: f64::from(percent) / 100.0,
             min_per_second,
             tokens: Cell::new(min_per_second * MEMORY_SECONDS),
             last_ms: Cell::new(0),
@@ -88,10 +109,26 @@ mod tests {
     fn budget() -> Budget {
         let config = RetryConfig {
             attempts: 3,
+            backoff_ms: 25,
             budget_percent: 20,
             budget_min_per_second: 10,
         };
         Budget::new(&config, 1)
+    }
+
+    #[test]
+    fn pauses_grow_up_to_eight_times_and_are_drawn_by_lot() {
+        for (round, longest_ms) in [(0, 25), (1, 50), (2, 100), (3, 200), (4, 200), (1000, 200)] {
+            let longest = Duration::from_millis(longest_ms);
+            let pauses: Vec<Duration> = (0..50).map(|_| pause(25, round)).collect();
+            let expected = longest / 2..=longest;
+            assert!(
+                pauses.iter().all(|pause| expected.contains(pause)),
+                "{round}: {pauses:?}"
+            );
+            assert!(pauses.iter().any(|pause| *pause != pauses[0]), "{round}: {pauses:?}");
+        }
+        assert_eq!(pause(0, 7), Duration::ZERO);
     }
 
     #[test]

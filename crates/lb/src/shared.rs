@@ -9,6 +9,7 @@ use service::ConfigError;
 use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::metrics::WorkerStats;
+use crate::overload::Tally;
 use crate::plan::Plan;
 use crate::pool::discovery;
 
@@ -20,6 +21,8 @@ pub(crate) struct Shared {
     generation: AtomicU64,
     /// A row a worker.
     pub(crate) workers: Box<[WorkerStats]>,
+    /// Requests whose answer is not out yet.
+    pub(crate) requests: Tally,
     /// Client connections open now.
     pub(crate) connections: AtomicUsize,
     /// The same by client address.
@@ -34,6 +37,7 @@ impl Shared {
             workers: (0..plan.config.worker_count())
                 .map(|_| WorkerStats::default())
                 .collect(),
+            requests: Tally::new(plan.config.worker_count()),
             connections: AtomicUsize::new(0),
             addresses: Addresses::default(),
             draining: AtomicBool::new(false),

@@ -18,6 +18,7 @@ use crate::config::ClientConfig;
 use crate::connection;
 use crate::drain::Stage;
 use crate::metrics::{Traffic, WorkerStats};
+use crate::overload::Share;
 use crate::plan::{CurrentPlan, PlanView};
 use crate::pool::view::Link;
 use crate::problem::Problem;
@@ -43,6 +44,8 @@ pub(crate) struct Worker {
     /// Deadlines of requests that wait for servers.
     pub(crate) attempts: Rc<Roster>,
     plan: CurrentPlan,
+    /// Requests whose answer is not out yet.
+    pub(crate) under_way: Share,
     /// Memory taken by heads that are not whole yet, bytes.
     pub(crate) unfinished_bytes: Cell<usize>,
     last_accept_error: RefCell<Option<std::io::ErrorKind>>,
@@ -56,6 +59,7 @@ impl Worker {
             clients: Rc::default(),
             attempts: Rc::default(),
             plan: CurrentPlan::new(shared.plan()),
+            under_way: Share::default(),
             unfinished_bytes: Cell::new(0),
             last_accept_error: RefCell::new(None),
             shared,
@@ -181,6 +185,10 @@ impl Worker {
             let plan = self.plan();
             plan.budget.age(now_ms);
             self.attempts.sweep(now_ms);
+            self.under_way.exchange(&self.shared.requests, self.id);
+            for view in &plan.pools {
+                view.gate.sweep(&view.pool.limiter, self.id, view.pool.now());
+            }
             round = round.wrapping_add(1);
             if round.is_multiple_of(SLOW_SWEEP) {
                 self.clients.sweep(now_ms);

@@ -18,8 +18,11 @@ fn the_file_in_the_repository_is_valid_and_shows_the_defaults() {
     assert_eq!(hosts(&config), hosts(&built_in));
     assert_eq!(format!("{:?}", config.client), format!("{:?}", built_in.client));
     assert_eq!(format!("{:?}", config.retry), format!("{:?}", built_in.retry));
+    assert_eq!(format!("{:?}", config.errors), format!("{:?}", built_in.errors));
     assert_eq!(config.pools.len(), 1);
     let parts = |pool: &lb::PoolConfig| format!("{:?} {:?} {:?}", pool.check, pool.ejection, pool.upstream);
+    assert_eq!(config.pools[0].hedge, built_in.pools[0].hedge);
+    assert_eq!(config.pools[0].concurrency, built_in.pools[0].concurrency);
     assert_eq!(parts(&config.pools[0]), parts(&built_in.pools[0]));
 }
 
@@ -47,6 +50,8 @@ fn every_mistake_names_its_key() {
             "trusted_proxies",
         ),
         ("[retry]\nattempts = 0".into(), "`retry.attempts`"),
+        ("[retry]\nbackoff_ms = 60000".into(), "`retry.backoff_ms`"),
+        ("[client]\nmax_requests = 0".into(), "`client.max_requests`"),
         ("pools = []".into(), "`pools`"),
         (pool("servers = []"), "`pools[0].servers`"),
         (pool("servers = [\"app:8000\"]"), "dns:NAME:PORT"),
@@ -59,6 +64,14 @@ fn every_mistake_names_its_key() {
         (pool("check.rise = 0"), "`pools[0].check.rise`"),
         (pool("ejection.longest_ms = 1"), "`pools[0].ejection.longest_ms`"),
         (pool("upstream.conect_ms = 1"), "conect_ms"),
+        (pool("hedge.percentile = 100"), "`pools[0].hedge.percentile`"),
+        (pool("hedge.max_percent = 0"), "`pools[0].hedge.max_percent`"),
+        (pool("concurrency.min = 30000"), "`pools[0].concurrency.max`"),
+        (pool("concurrency.mode = \"on\""), "adaptive"),
+        (
+            pool("concurrency.tolerance_percent = 100"),
+            "`pools[0].concurrency.tolerance_percent`",
+        ),
         (format!("{}{}", pool(""), pool("")), "`pools[1].name`"),
         (route("host = \"WWW.x\"\npool = \"app\""), "`routes[0].host`"),
         (route("host = \"x:80\"\npool = \"app\""), "`routes[0].host`"),

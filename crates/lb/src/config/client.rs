@@ -18,6 +18,8 @@ pub struct ClientConfig {
     /// Connections at once from one address (IPv6: one /64), over all workers.
     /// Above it new ones are closed at once. 0: no limit.
     pub max_connections_per_address: usize,
+    /// Requests at once, over all workers. Above: 503.
+    pub max_requests: usize,
     /// A request's head, all of it, bytes. Above: 431.
     pub max_head_bytes: usize,
     /// A request's target, bytes. Above: 414.
@@ -43,6 +45,7 @@ impl Default for ClientConfig {
         Self {
             max_connections: 20_000,
             max_connections_per_address: 2000,
+            max_requests: 50_000,
             max_head_bytes: 48 * 1024,
             max_target_bytes: 32 * 1024,
             max_unfinished_heads_bytes: 32 * 1024 * 1024,
@@ -63,6 +66,7 @@ impl ClientConfig {
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within("client.max_connections", self.max_connections as u64, 1, 10_000_000)?;
+        within("client.max_requests", self.max_requests as u64, 1, 10_000_000)?;
         within("client.max_head_bytes", self.max_head_bytes as u64, 1024, 256 * 1024)?;
         within("client.max_target_bytes", self.max_target_bytes as u64, 64, 65_000)?;
         within(

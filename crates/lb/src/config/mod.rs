@@ -2,6 +2,9 @@
 //! every key to an operator; the comments here say what the code relies on.
 
 mod client;
+mod concurrency;
+mod errors;
+mod hedge;
 mod pool;
 mod retry;
 mod route;
@@ -12,6 +15,9 @@ use serde::Deserialize;
 use service::{ConfigError, ServiceSettings};
 
 pub use client::ClientConfig;
+pub use concurrency::{ConcurrencyConfig, ConcurrencyMode};
+pub use errors::{ErrorPage, ErrorsConfig};
+pub use hedge::HedgeConfig;
 pub use pool::{CheckConfig, EjectionConfig, PoolConfig, ServerSource, UpstreamConfig};
 pub use retry::RetryConfig;
 pub use route::{ErrorForm, RouteConfig};
@@ -34,6 +40,8 @@ pub struct Config {
     pub client: ClientConfig,
     /// Retries of requests that failed on one server.
     pub retry: RetryConfig,
+    /// Pages for errors of the balancer's own.
+    pub errors: ErrorsConfig,
     /// Groups of equal servers.
     pub pools: Vec<PoolConfig>,
     /// Which host goes where.
@@ -49,6 +57,7 @@ impl Default for Config {
             drain_notice_ms: 500,
             client: ClientConfig::default(),
             retry: RetryConfig::default(),
+            errors: ErrorsConfig::default(),
             pools: vec![PoolConfig::default()],
             routes: route::defaults(),
         }
@@ -85,6 +94,7 @@ impl service::Config for Config {
         }
         self.client.check()?;
         self.retry.check()?;
+        self.errors.check()?;
         pool::check(&self.pools)?;
         route::check(&self.routes, &self.pools)
     }

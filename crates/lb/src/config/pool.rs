@@ -9,7 +9,7 @@ use health::{OutlierRules, Thresholds};
 use serde::Deserialize;
 use service::ConfigError;
 
-use super::within;
+use super::{ConcurrencyConfig, HedgeConfig, within};
 
 /// A group of servers of which any may answer any request.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -26,6 +26,10 @@ pub struct PoolConfig {
     pub check: CheckConfig,
     /// Ejection by live traffic.
     pub ejection: EjectionConfig,
+    /// Second attempts beside a first one that takes long.
+    pub hedge: HedgeConfig,
+    /// Requests at once.
+    pub concurrency: ConcurrencyConfig,
     /// Connections to the servers and deadlines on them.
     pub upstream: UpstreamConfig,
 }
@@ -38,6 +42,8 @@ impl Default for PoolConfig {
             discovery_interval_ms: 1000,
             check: CheckConfig::default(),
             ejection: EjectionConfig::default(),
+            hedge: HedgeConfig::default(),
+            concurrency: ConcurrencyConfig::default(),
             upstream: UpstreamConfig::default(),
         }
     }
@@ -250,6 +256,9 @@ fn check_one(pool: &PoolConfig, key: impl Fn(&str) -> String) -> Result<(), Conf
         24 * 3_600_000,
     )?;
     within(key("ejection.max_percent"), ejection.max_percent.into(), 0, 100)?;
+
+    pool.hedge.check(&key)?;
+    pool.concurrency.check(&key)?;
 
     let upstream = &pool.upstream;
     within(key("upstream.connect_ms"), upstream.connect_ms, 10, 60_000)?;

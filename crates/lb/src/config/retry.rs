@@ -9,8 +9,11 @@ use super::within;
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetryConfig {
-    /// Servers that one request may be tried on, the first included.
+    /// Attempts for one request, the first included.
     pub attempts: u32,
+    /// Once all servers have failed it: the pause before they are tried again,
+    /// milliseconds; twice as long each time, up to eight times. 0: no more.
+    pub backoff_ms: u64,
     /// Retries of requests that a server may have seen, as a share of all
     /// requests of the last ten seconds, percent.
     pub budget_percent: u32,
@@ -22,6 +25,7 @@ impl Default for RetryConfig {
     fn default() -> Self {
         Self {
             attempts: 3,
+            backoff_ms: 25,
             budget_percent: 20,
             budget_min_per_second: 10,
         }
@@ -31,6 +35,7 @@ impl Default for RetryConfig {
 impl RetryConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within("retry.attempts", self.attempts.into(), 1, 8)?;
+        within("retry.backoff_ms", self.backoff_ms, 0, 10_000)?;
         within("retry.budget_percent", self.budget_percent.into(), 0, 100)?;
         within(
             "retry.budget_min_per_second",

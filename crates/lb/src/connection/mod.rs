@@ -132,7 +132,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         End::Closed => linger(stream).await,
         End::Answer(problem) => {
             worker.refused(problem);
-            answer(stream, problem).await;
+            let bytes = respond::raw(problem, &worker.plan().config.errors);
+            answer(stream, &bytes).await;
         }
         End::Stalled | End::CutOff => {
             worker.stats().timeouts.add(u64::from(matches!(end, End::Stalled)));
@@ -143,9 +144,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
 }
 
 /// Writes an answer past hyper and ends the connection.
-async fn answer(mut stream: TcpStream, problem: Problem) {
-    let bytes = respond::raw(problem);
-    if let Ok(Ok(())) = timeout(LINGER, stream.write_all(&bytes)).await {
+async fn answer(mut stream: TcpStream, bytes: &[u8]) {
+    if let Ok(Ok(())) = timeout(LINGER, stream.write_all(bytes)).await {
         linger(stream).await;
     }
 }

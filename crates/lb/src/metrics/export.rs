@@ -27,7 +27,7 @@ type Series = Vec<(Vec<(&'static str, String)>, u64)>;
 /// A counter of [`Traffic`] with its name and help.
 type Count = (&'static str, &'static str, fn(&Traffic) -> &Counter);
 
-const COUNTS: [Count; 5] = [
+const COUNTS: [Count; 8] = [
     ("lb_failures", "Attempts that ended without an answer", |t| &t.failures),
     ("lb_connects", "Connections made to servers", |t| &t.connects),
     ("lb_retries", "Requests tried again that a server may have seen", |t| {
@@ -41,6 +41,17 @@ const COUNTS: [Count; 5] = [
     ("lb_budget_exhausted", "Retries that the budget did not allow", |t| {
         &t.budget_exhausted
     }),
+    ("lb_hedges", "Second attempts beside a first one that took long", |t| {
+        &t.hedges
+    }),
+    ("lb_hedge_wins", "Such attempts whose answer was taken", |t| {
+        &t.hedge_wins
+    }),
+    (
+        "lb_shed",
+        "Requests refused because the servers had enough to do",
+        |t| &t.shed,
+    ),
 ];
 
 impl Collector for Export {
@@ -78,6 +89,18 @@ impl Collector for Export {
             "Requests refused for their framing",
             single(|w| &w.refused),
         )?;
+        counters(
+            encoder,
+            "lb_overloaded",
+            "Requests refused because there were too many in the whole balancer",
+            single(|w| &w.shed),
+        )?;
+        gauges(
+            encoder,
+            "lb_requests_under_way",
+            "Requests of clients whose answer is not out yet",
+            vec![(Vec::new(), shared.requests.total() as u64)],
+        )?;
         let own = (0..5).map(|class| {
             let total = workers.iter().map(|worker| worker.own_answers[class].get()).sum();
             (vec![("code", CLASSES[class].to_owned())], total)
@@ -100,7 +123,7 @@ impl Collector for Export {
 
 fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
     let mut requests = Series::new();
-    let mut ejections = Series::new();
+    let (mut ejections, mut limits) = (Series::new(), Series::new());
     for pool in pools {
         let label = || ("pool", pool.config.name.clone());
         for (class, name) in CLASSES.iter().enumerate() {
@@ -108,6 +131,9 @@ fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> R
             requests.push((vec![label(), ("code", (*name).to_owned())], total));
         }
         ejections.push((vec![label()], pool.ejections.load(Relaxed)));
+        if let Some(limit) = pool.limiter.limit() {
+            limits.push((vec![label()], limit as u64));
+        }
     }
     counters(encoder, "lb_requests", "Requests answered by servers", requests)?;
     for (name, help, counter) in COUNTS {
@@ -115,6 +141,12 @@ fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> R
         let series = pools.iter().map(|pool| (labels(pool), sum(&pool.traffic, counter)));
         counters(encoder, name, help, series.collect())?;
     }
+    gauges(
+        encoder,
+        "lb_concurrency_limit",
+        "Requests that the servers may have at once",
+        limits,
+    )?;
     counters(encoder, "lb_ejections", "Servers ejected by live traffic", ejections)
 }
 

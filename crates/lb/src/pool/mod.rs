@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use crate::config::PoolConfig;
 use crate::metrics::Traffic;
+use crate::overload::Limiter;
 use crate::problem::Problem;
 use server::{Outcome, Server};
 
@@ -27,6 +28,8 @@ pub(crate) struct Pool {
     /// Numbers, a row a worker. Kept apart from the servers' so that they do
     /// not shrink when a server leaves.
     pub(crate) traffic: Arc<[Traffic]>,
+    /// Requests that its servers may have at once.
+    pub(crate) limiter: Arc<Limiter>,
     /// Ejections so far.
     pub(crate) ejections: Arc<AtomicU64>,
     /// Whose turn it is, over all workers: round robin that is round.
@@ -42,6 +45,7 @@ impl Pool {
     /// A pool without servers yet.
     pub(crate) fn new(config: PoolConfig, workers: usize) -> Self {
         Self {
+            limiter: Arc::new(Limiter::new(&config.concurrency, workers)),
             config,
             traffic: Traffic::rows(workers).into(),
             ejections: Arc::default(),
@@ -61,7 +65,13 @@ impl Pool {
         for server in &members {
             server.set_rules(&config);
         }
+        let limiter = if config.concurrency == self.config.concurrency {
+            self.limiter.clone()
+        } else {
+            Arc::new(Limiter::new(&config.concurrency, self.traffic.len()))
+        };
         Self {
+            limiter,
             config,
             traffic: self.traffic.clone(),
             ejections: self.ejections.clone(),
@@ -103,7 +113,7 @@ impl Pool {
         f(&mut self.members.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
 

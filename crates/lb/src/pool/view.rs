@@ -10,13 +10,19 @@ use health::Standing;
 
 use super::Pool;
 use super::server::Server;
+use crate::hedge::Hedge;
 use crate::metrics::Traffic;
+use crate::overload::Gate;
 use crate::upstream::idle::IdleStack;
 
 /// One worker's copy of one pool.
 pub(crate) struct PoolView {
     /// The pool all workers share.
     pub(crate) pool: Arc<Pool>,
+    /// Lets in as many requests as its servers may have.
+    pub(crate) gate: Gate,
+    /// Second attempts, if the pool wants them.
+    pub(crate) hedge: Option<Hedge>,
     version: Cell<u64>,
     links: RefCell<Vec<Rc<Link>>>,
     rotation: RefCell<Vec<Rc<Link>>>,
@@ -33,6 +39,8 @@ pub(crate) struct Link {
 impl PoolView {
     pub(crate) fn new(pool: Arc<Pool>) -> Self {
         Self {
+            gate: Gate::new(&pool.limiter),
+            hedge: Hedge::new(pool.config.hedge),
             pool,
             version: Cell::new(0),
             links: RefCell::default(),
@@ -75,6 +83,9 @@ impl PoolView {
         self.refresh();
         for link in self.links.borrow().iter() {
             link.idle.expire(now_ms);
+        }
+        if let Some(hedge) = &self.hedge {
+            hedge.sweep(now_ms);
         }
     }
 
