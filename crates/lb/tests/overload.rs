@@ -12,6 +12,12 @@ async fn ask(balancer: &Balancer, request: &str) -> Client {
     client
 }
 
+/// Closing alone would say only that no more requests come.
+fn reset(client: Client) {
+    let socket = socket2::SockRef::from(&client.stream);
+    socket.set_linger(Some(Duration::ZERO)).expect("an option");
+}
+
 async fn in_flight(balancer: &Balancer, count: u64) {
     eventually("under way", async || match balancer.metric("lb_server_in_flight") {
         now if now == count => Ok(()),
@@ -35,7 +41,7 @@ async fn above_the_limit_of_requests_clients_are_told_to_come_back() {
     assert_eq!(balancer.metric("lb_overloaded_total"), 1);
     assert_eq!(app.count(), 2);
     // A client that goes away leaves its place, and the connection is as good as before.
-    drop(held);
+    held.into_iter().for_each(reset);
     in_flight(&balancer, 0).await;
     third.send(GET).await;
     in_flight(&balancer, 1).await;
@@ -60,7 +66,7 @@ async fn a_pool_at_its_limit_refuses_and_counts_it() {
     assert_eq!(balancer.metric("lb_shed_total"), 1);
     assert_eq!(balancer.metric("lb_failures_total"), 0);
     assert_eq!(app.count(), 1);
-    drop(held);
+    reset(held);
     in_flight(&balancer, 0).await;
     let _next = ask(&balancer, GET).await;
     in_flight(&balancer, 1).await;

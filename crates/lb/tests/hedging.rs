@@ -1,0 +1,128 @@
+//! Second attempts beside a first one that takes long.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use support::{App, Balancer, Reply, eventually, get, request};
+
+const HEDGE: &str = "upstream.first_byte_ms = 5000\nhedge = { enabled = true, min_ms = 20, max_percent = 100 }";
+
+/// A quick server beside one that hangs, answers with `reply` or is quick as
+/// well, as `state` says; hedging has learnt that answers are quick.
+async fn learnt(hangs: &Arc<AtomicBool>) -> (App, App, Balancer) {
+    let steady = App::saying("steady").await;
+    let state = hangs.clone();
+    let other = App::doing(move |_| match state.load(Ordering::Relaxed) {
+        true => Reply::Hang,
+        false => Reply::Ok("other"),
+    })
+    .await;
+    let balancer = Balancer::in_front_of(&[&steady, &other], HEDGE, "workers = 1").await;
+    for _ in 0..150 {
+        assert_eq!(get(balancer.address, "a", "/").await.status, 200);
+    }
+    // Computed by the sweep.
+    eventually("hedging", async || {
+        hangs.store(true, Ordering::Relaxed);
+        let before = balancer.metric("lb_hedge_wins_total");
+        for _ in 0..2 {
+            let address = balancer.address;
+            let answer = tokio::spawn(async move { get(address, "a", "/").await.status });
+            let answer = tokio::time::timeout(std::time::Duration::from_secs(2), answer).await;
+            if !answer.is_ok_and(|status| status.is_ok_and(|status| status == 200)) {
+                return Err("hangs".into());
+            }
+        }
+        match balancer.metric("lb_hedge_wins_total") - before {
+            1 => Ok(()),
+            wins => Err(format!("{wins} wins")),
+        }
+    })
+    .await;
+    (steady, other, balancer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_hangs_is_answered_by_another_server_and_nobody_is_blamed() {
+    let hangs = Arc::new(AtomicBool::new(false));
+    let (_steady, other, balancer) = learnt(&hangs).await;
+    for _ in 0..10 {
+        let answer = get(balancer.address, "a", "/").await;
+        assert_eq!((answer.status, &*answer.text()), (200, "steady"));
+    }
+    assert_eq!(balancer.metric("lb_failures_total"), 0);
+    assert_eq!(balancer.metric("lb_ejections_total"), 0);
+    assert_eq!(balancer.metric("lb_retries_total"), 0);
+    assert_eq!(
+        balancer.metric("lb_hedges_total"),
+        balancer.metric("lb_hedge_wins_total")
+    );
+    // What was broken off holds no place.
+    eventually("nothing in flight", async || {
+        match balancer.metric("lb_server_in_flight") {
+            0 => Ok(()),
+            left => Err(format!("{left} in flight of {}", other.count())),
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_something_or_has_a_body_is_never_hedged() {
+    let hangs = Arc::new(AtomicBool::new(false));
+    let (steady, other, balancer) = learnt(&hangs).await;
+    let hedges = balancer.metric("lb_hedges_total");
+    let seen = steady.count() + other.count();
+    for method in ["POST", "PUT", "GET"] {
+        for _ in 0..2 {
+            let bytes = format!("{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+            let address = balancer.address;
+            tokio::spawn(async move { request(address, bytes).await });
+        }
+    }
+    eventually("all have arrived", async || {
+        match steady.count() + other.count() - seen {
+            6 => Ok(()),
+            arrived => Err(format!("{arrived} of 6")),
+        }
+    })
+    .await;
+    // A request that can be hedged takes its turns and shows that the others had time.
+    for _ in 0..2 {
+        assert_eq!(get(balancer.address, "a", "/").await.text(), "steady");
+    }
+    let hedges = balancer.metric("lb_hedges_total") - hedges;
+    assert!((1..=2).contains(&hedges), "{hedges}");
+    assert_eq!(steady.count() + other.count() - seen, 6 + 2 + hedges as usize);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_hedged_than_the_budget_allows() {
+    let hangs = Arc::new(AtomicBool::new(false));
+    let steady = App::saying("steady").await;
+    let state = hangs.clone();
+    let other = App::doing(move |_| match state.load(Ordering::Relaxed) {
+        true => Reply::Slow(std::time::Duration::from_millis(60), "late"),
+        false => Reply::Ok("other"),
+    })
+    .await;
+    let pool = "hedge = { enabled = true, percentile = 99, min_ms = 10, max_percent = 5 }";
+    let balancer = Balancer::in_front_of(&[&steady, &other], pool, "workers = 1").await;
+    for _ in 0..150 {
+        get(balancer.address, "a", "/").await;
+    }
+    hangs.store(true, Ordering::Relaxed);
+    let late = || async {
+        let mut late = 0;
+        for _ in 0..100 {
+            late += usize::from(get(balancer.address, "a", "/").await.text() == "late");
+        }
+        late
+    };
+    let late = late().await;
+    let hedges = balancer.metric("lb_hedges_total");
+    assert!((1..=12).contains(&hedges), "{hedges} for 250 requests");
+    assert!(late >= 38, "{late} were waited for");
+}
