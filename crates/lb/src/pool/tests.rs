@@ -184,6 +184,7 @@ fn a_retry_goes_to_another_server_and_rather_to_one_without_a_record() {
     for _ in 0..10 {
         assert_eq!(view.pick(&tried).expect("a server").server.address, address(3));
     }
+    assert_eq!(pool.turn.load(Ordering::Relaxed), 0, "a retry has taken a turn");
     let tried: Vec<u64> = (1..=3).map(|last| server(&pool, last).id).collect();
     assert!(view.pick(&tried).is_none());
 }

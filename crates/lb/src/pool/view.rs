@@ -61,10 +61,14 @@ impl PoolView {
         if rotation.is_empty() {
             return None;
         }
-        let turn = self.pool.turn.fetch_add(1, Ordering::Relaxed) % rotation.len();
         if tried.is_empty() {
+            let turn = self.pool.turn.fetch_add(1, Ordering::Relaxed) % rotation.len();
             return rotation.get(turn).cloned();
         }
+        // By lot: if it took a turn, the failing server would have the next one
+        // again and again, and if it followed the turn, one server would have
+        // all that the failing one leaves.
+        let turn = rand::random_range(0..rotation.len());
         let in_turn = || {
             let (before, from) = rotation.split_at(turn);
             from.iter()
