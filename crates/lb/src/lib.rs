@@ -4,13 +4,15 @@
 //! HTTP while [`request::framing`] looks on, [`handle`] routes, [`forward`]
 //! picks a server of the [`pool`] and sends it there over a kept connection
 //! ([`upstream`]), and again elsewhere if that fails and [`retry`] allows it.
+//! What is too much is refused before that ([`overload`]).
 //! Beside that, on the main runtime: [`pool::discovery`] finds servers and
 //! [`check`] asks how they are.
 //!
 //! Facts that everything relies on:
 //! - A worker is one thread. What is used within a request is not shared.
 //! - A request and the connection to its server are driven by one task.
-//! - Nothing has a timer of its own; see [`watch`].
+//! - Nothing has a timer of its own; see [`watch`]. Only the pause after all
+//!   servers have failed a request and the delay of [`hedge`], if that is on, do.
 //! - Answers and bodies are streamed, never collected.
 //!
 //! Never here: anything that knows stations, databases or DNS records.
