@@ -35,12 +35,13 @@ mod route;
 mod shared;
 mod status;
 mod threads;
+mod tls;
 mod upstream;
 mod watch;
 mod worker;
 
 pub use balancer::LoadBalancer;
 pub use config::{
-    CheckConfig, ClientConfig, Config, EjectionConfig, ErrorForm, PoolConfig, RetryConfig, RouteConfig, ServerSource,
-    UpstreamConfig,
+    CertificateConfig, CheckConfig, ClientConfig, Config, EjectionConfig, ErrorForm, PoolConfig, RetryConfig,
+    RouteConfig, ServerSource, TlsConfig, UpstreamConfig,
 };

@@ -5,6 +5,7 @@ mod client;
 mod pool;
 mod retry;
 mod route;
+mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -15,6 +16,7 @@ pub use client::ClientConfig;
 pub use pool::{CheckConfig, EjectionConfig, PoolConfig, ServerSource, UpstreamConfig};
 pub use retry::RetryConfig;
 pub use route::{ErrorForm, RouteConfig};
+pub use tls::{CertificateConfig, TlsConfig};
 
 /// Everything the balancer can be told.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +32,8 @@ pub struct Config {
     /// After SIGTERM, how long new connections are still accepted so that name
     /// servers and probes notice, milliseconds. Shorter than the drain deadline.
     pub drain_notice_ms: u64,
+    /// HTTPS.
+    pub tls: TlsConfig,
     /// Limits and deadlines towards clients.
     pub client: ClientConfig,
     /// Retries of requests that failed on one server.
@@ -47,6 +51,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             workers: 0,
             drain_notice_ms: 500,
+            tls: TlsConfig::default(),
             client: ClientConfig::default(),
             retry: RetryConfig::default(),
             pools: vec![PoolConfig::default()],
@@ -83,6 +88,7 @@ impl service::Config for Config {
                 ),
             ));
         }
+        self.tls.check(self.listen)?;
         self.client.check()?;
         self.retry.check()?;
         pool::check(&self.pools)?;
