@@ -83,13 +83,16 @@ impl LocalCa {
     fn read(&self, names: &[String]) -> Result<Certificate, Reason> {
         let certificate = read(&self.file("server.pem"), &self.file("server.key"))
             .map_err(|(Flaw::Certificate(flaw) | Flaw::Key(flaw))| flaw)?;
-        self.verify(&certificate, names)
-            .map_err(|error| format!("server.pem is not good for these names and 30 days: {error}"))?;
+        let leaf = certificate
+            .certified
+            .end_entity_cert()
+            .map_err(|error| error.to_string())?;
+        self.verify(leaf, names)?;
         Ok(certificate)
     }
 
     /// As a client that trusts the CA would, a while from now.
-    fn verify(&self, certificate: &Certificate, names: &[String]) -> Result<(), Reason> {
+    fn verify(&self, leaf: &CertificateDer<'_>, names: &[String]) -> Result<(), Reason> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let ca = CertificateDer::from_pem_file(self.file("ca.pem")).map_err(|error| text(&error))?;
         let mut roots = RootCertStore::empty();
@@ -97,7 +100,6 @@ impl LocalCa {
         let verifier =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::new(default_provider())).build();
         let verifier = verifier.map_err(|error| text(&error))?;
-        let leaf = certificate.certified.end_entity_cert().map_err(|error| text(&error))?;
         let then = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default()
@@ -107,7 +109,7 @@ impl LocalCa {
             let server = ServerName::try_from(example).map_err(|error| text(&error))?;
             verifier
                 .verify_server_cert(leaf, &[], &server, &[], UnixTime::since_unix_epoch(then))
-                .map_err(|error| format!("{name}: {error}"))?;
+                .map_err(|error| format!("the certificate is not good for {name} and 30 days: {error}"))?;
         }
         Ok(())
     }
@@ -144,6 +146,8 @@ impl LocalCa {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         (params.not_before, params.not_after) = life(LEAF_LIFE);
         let certificate = params.signed_by(&key, &issuer).map_err(text)?;
+        // Names that the CA may not vouch for are found before what is there goes.
+        self.verify(certificate.der(), names)?;
         self.put("server.key", &key.serialize_pem(), PRIVATE)?;
         self.put("server.pem", &certificate.pem(), PUBLIC)
     }

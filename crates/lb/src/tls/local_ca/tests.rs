@@ -86,12 +86,14 @@ fn the_ca_cannot_vouch_for_anything_else() {
     let directory = tempfile::tempdir().expect("a directory");
     let ca = LocalCa::new(directory.path());
     ca.certificate(&ours()).expect("made");
+    let before = read_file(&ca, "server.pem");
     for other in ["bank.example", "notalocalhost", "a.example.org", "10.0.0.1"] {
         let error = ca.certificate(&names(&[other])).expect_err(other).to_string();
         assert!(error.contains("`tls.local_ca`"), "{error}");
         assert!(error.contains(other), "{error}");
     }
-    ca.certificate(&ours()).expect("made again");
+    ca.certificate(&ours()).expect("still good");
+    assert_eq!(read_file(&ca, "server.pem"), before);
 }
 
 #[test]
