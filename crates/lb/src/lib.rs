@@ -1,9 +1,10 @@
 //! Radiodeck's HTTP load balancer.
 //!
-//! The way of a request: [`worker`] accepts, [`connection`] lets hyper speak
-//! HTTP while [`request::framing`] looks on, [`handle`] routes, [`forward`]
-//! picks a server of the [`pool`] and sends it there over a kept connection
-//! ([`upstream`]), and again elsewhere if that fails and [`retry`] allows it.
+//! The way of a request: [`worker`] accepts, [`connection`] speaks TLS if the
+//! listener says so ([`tls`] has the certificates) and lets hyper speak HTTP while
+//! [`request::framing`] looks on, [`handle`] routes, [`forward`] picks a server of
+//! the [`pool`] and sends it there over a kept connection ([`upstream`]), and again
+//! elsewhere if that fails and [`retry`] allows it.
 //! Beside that, on the main runtime: [`pool::discovery`] finds servers and
 //! [`check`] asks how they are.
 //!

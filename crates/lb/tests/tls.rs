@@ -203,6 +203,51 @@ async fn new_files_are_served_to_new_connections_while_old_ones_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reload_takes_other_certificates_and_settings_or_nothing() {
+    let app = App::saying("hi").await;
+    let directory = tempdir().expect("a directory");
+    let ca = Ca::new(directory.path());
+    ca.issue("one", &["a.example"]);
+    let other = ca.issue("other", &["a.example"]);
+    let file = directory.path().join("lb.toml");
+    let write = |tls: &str| {
+        let text = format!(
+            "listen = \"127.0.0.1:0\"\nworkers = 2\n{tls}\n[[routes]]\nhost = \"*\"\npool = \"app\"\n\
+             [[pools]]\nname = \"app\"\nservers = [\"{}\"]\ncheck.interval_ms = 50\n",
+            app.address
+        );
+        std::fs::write(&file, text).expect("written");
+    };
+    write(&ca.table(&["one"]));
+    let balancer = Balancer::from_file(&file).await;
+    balancer.wait_for_healthy(1).await;
+    // A session that goes on shows no certificate.
+    let trust = || Trust::in_ca(&ca.certificate, &VERSIONS);
+    let mut kept = trust().connect(address(&balancer), "a.example").await;
+    let reload = async || balancer.context.reload().await.expect("reloadable");
+
+    write(&(ca.table(&["other"]) + "hsts_seconds = 9\n"));
+    reload().await.expect("taken");
+    let mut client = trust().connect(address(&balancer), "a.example").await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let answer = client.read("GET").await;
+    assert_eq!(answer.header("strict-transport-security"), Some("max-age=9"));
+    assert!(client.certificate() == other);
+    assert_eq!(kept.get("/").await, "hi");
+
+    for (tls, said) in [
+        (ca.table(&["missing"]), "`tls.certificates[0].certificate`"),
+        (String::new(), "`tls.listen`: cannot be changed"),
+    ] {
+        write(&tls);
+        let reason = reload().await.expect_err("refused");
+        assert!(reason.contains(said), "{reason}");
+        let client = trust().connect(address(&balancer), "a.example").await;
+        assert!(client.certificate() == other);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_handshake_that_does_not_go_on_is_ended() {
     let app = App::saying("hi").await;
     let site = Site::new(&app, "handshake_ms = 300", "").await;
