@@ -387,6 +387,23 @@ async fn a_client_that_has_closed_its_side_still_gets_its_answer() {
     rude.stream.flush().await.expect("sent");
     rude.stream.get_mut().0.shutdown().await.expect("closed");
     assert_eq!(rude.read("GET").await.text(), "late");
+
+    // A request of which a part is missing stays what it is, however it is cut.
+    let half = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhello";
+    let mut plain = Client::connect(site.balancer.address).await;
+    plain.send(half).await;
+    plain.stream.shutdown().await.expect("closed");
+    let expected = plain.read("PUT").await.status;
+    assert_eq!(expected / 100, 4);
+    let (mut polite, mut rude) = (site.connect().await, site.connect().await);
+    polite.send(half).await;
+    polite.stream.shutdown().await.expect("closed");
+    rude.send(half).await;
+    rude.stream.flush().await.expect("sent");
+    rude.stream.get_mut().0.shutdown().await.expect("closed");
+    for client in [&mut polite, &mut rude] {
+        assert_eq!(client.read("PUT").await.status, expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! The socket of a client, with TLS on it or without. A plain one costs a branch
 //! more than the bare socket and no memory.
 
-use std::io::{ErrorKind, IoSlice, Result};
+use std::io::{IoSlice, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 /// What a client's bytes come on.
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Plain(TcpStream),
     /// The handshake is done.
     Tls(Box<TlsStream<TcpStream>>),
@@ -35,13 +35,7 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Self::Tls(tls) => match Pin::new(tls).poll_read(cx, buf) {
-                // Many clients go without close_notify. That somebody else may have
-                // cut the connection does no harm: HTTP knows whether a request is
-                // whole.
-                Poll::Ready(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
-                result => result,
-            },
+            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
         }
     }
 }
