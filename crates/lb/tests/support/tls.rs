@@ -11,13 +11,55 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
+use tempfile::{TempDir, tempdir};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::Client;
+use super::{App, Balancer, Client};
 
 pub const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
+
+pub const NAME: &str = "www.radiodeck.localhost";
+
+/// A `[tls]` table with a local CA in this directory.
+pub fn local(directory: &Path, more: &str) -> String {
+    let directory = directory.display();
+    format!("[tls]\nlisten = \"127.0.0.1:0\"\nlocal_ca = \"{directory}\"\n{more}\n")
+}
+
+/// A balancer with a local CA, and a client that trusts it.
+pub struct Site {
+    pub balancer: Balancer,
+    trust: Trust,
+    _directory: TempDir,
+}
+
+impl Site {
+    pub async fn new(app: &App, tls: &str, top: &str) -> Self {
+        let directory = tempdir().expect("a directory");
+        let top = format!("{top}\n{}", local(directory.path(), tls));
+        let balancer = Balancer::in_front_of(&[app], "", &top).await;
+        Self {
+            balancer,
+            trust: Trust::in_local_ca(directory.path(), &VERSIONS),
+            _directory: directory,
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        address(&self.balancer)
+    }
+
+    pub async fn connect(&self) -> Client<TlsStream<TcpStream>> {
+        self.trust.connect(self.address(), NAME).await
+    }
+}
+
+/// Where it speaks TLS.
+pub fn address(balancer: &Balancer) -> SocketAddr {
+    balancer.tls_address.expect("a TLS listener")
+}
 
 /// A client's settings and the sessions that it remembers.
 #[derive(Clone)]
