@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING};
 use http::{Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -55,6 +55,9 @@ pub(crate) async fn handle(
     };
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, request_id);
+    if let Some(hsts) = &client.hsts {
+        headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
     // After a drain has begun nobody shall come back on this connection.
     if worker.shared.is_draining() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -95,16 +98,18 @@ async fn answer(
         worker.stats().shed.add(1);
         return Err(Problem::Overloaded);
     }
+    if plan.config.tls.redirect_http
+        && let Some(tls) = &worker.shared.tls
+        && scheme(client, &parts.headers) == "http"
+    {
+        let location = route::location("https", &authority.name, &tls.now().public_port, &parts.uri);
+        return Ok(own(worker, respond::redirect(location.ok_or(Problem::TargetInvalid)?)));
+    }
     let pool = match &route.target {
         Target::Pool(pool) => *pool,
         Target::Redirect(to) => {
-            let told = parts.headers.get(X_FORWARDED_PROTO).filter(|_| client.trusted);
-            let scheme = if told.is_some_and(|told| told == "https") {
-                "https"
-            } else {
-                "http"
-            };
-            let location = route::location(scheme, to, &authority, &parts.uri).ok_or(Problem::TargetInvalid)?;
+            let scheme = scheme(client, &parts.headers);
+            let location = route::location(scheme, to, authority.port, &parts.uri).ok_or(Problem::TargetInvalid)?;
             return Ok(own(worker, respond::redirect(location)));
         }
     };
@@ -117,6 +122,7 @@ async fn answer(
     let sender = Sender {
         address: &client.address,
         trusted: client.trusted,
+        scheme: client.scheme(),
     };
     *request_id = Some(prepare_request(&mut parts.headers, chunked, &sender));
     let body = (!body.is_end_stream()).then_some(body);
@@ -127,6 +133,16 @@ async fn answer(
     let elapsed_us = began.elapsed().as_micros() as u64;
     view.traffic(worker.id).answered(response.status(), elapsed_us);
     Ok(response.map(Kind::Answer))
+}
+
+/// How the request came from its very beginning, if a proxy in front tells.
+fn scheme(client: &Client, headers: &http::HeaderMap) -> &'static str {
+    let told = headers.get(X_FORWARDED_PROTO).filter(|_| client.trusted);
+    match told {
+        Some(told) if told == "https" => "https",
+        Some(_) => "http",
+        None => client.scheme(),
+    }
 }
 
 /// RFC 9110 7.6.2: whether an OPTIONS request ends here, else one hop less.

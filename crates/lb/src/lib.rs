@@ -1,10 +1,11 @@
 //! Radiodeck's HTTP load balancer.
 //!
-//! The way of a request: [`worker`] accepts, [`connection`] lets hyper speak
-//! HTTP while [`request::framing`] looks on, [`handle`] routes, [`forward`]
-//! picks a server of the [`pool`] and sends it there over a kept connection
-//! ([`upstream`]), and again elsewhere if that fails and [`retry`] allows it.
-//! What is too much is refused before that ([`overload`]).
+//! The way of a request: [`worker`] accepts, [`connection`] speaks TLS if the
+//! listener says so ([`tls`] has the certificates) and lets hyper speak HTTP while
+//! [`request::framing`] looks on, [`handle`] routes, [`forward`] picks a server of
+//! the [`pool`] and sends it there over a kept connection ([`upstream`]), and again
+//! elsewhere if that fails and [`retry`] allows it. What is too much is refused
+//! before that ([`overload`]).
 //! Beside that, on the main runtime: [`pool::discovery`] finds servers and
 //! [`check`] asks how they are.
 //!
@@ -40,12 +41,14 @@ mod shared;
 mod status;
 mod threads;
 mod times;
+mod tls;
 mod upstream;
 mod watch;
 mod worker;
 
 pub use balancer::LoadBalancer;
 pub use config::{
-    CheckConfig, ClientConfig, ConcurrencyConfig, ConcurrencyMode, Config, EjectionConfig, ErrorForm, ErrorPage,
-    ErrorsConfig, HedgeConfig, PoolConfig, RetryConfig, RouteConfig, ServerSource, UpstreamConfig,
+    CertificateConfig, CheckConfig, ClientConfig, ConcurrencyConfig, ConcurrencyMode, Config, EjectionConfig,
+    ErrorForm, ErrorPage, ErrorsConfig, HedgeConfig, PoolConfig, RetryConfig, RouteConfig, ServerSource, TlsConfig,
+    UpstreamConfig,
 };

@@ -82,6 +82,11 @@ pub(crate) struct WorkerStats {
     pub(crate) accepted: Counter,
     /// Connections closed at once, because their address had too many.
     pub(crate) turned_away: Counter,
+    /// TLS handshakes that began a session, and that went on with one.
+    pub(crate) handshakes: Counter,
+    pub(crate) resumptions: Counter,
+    /// TLS handshakes that did not come to their end.
+    pub(crate) failed_handshakes: Counter,
     /// Connections open now.
     pub(crate) open: AtomicU64,
     /// Requests begun.

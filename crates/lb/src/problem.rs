@@ -47,6 +47,8 @@ pub(crate) enum Problem {
     ConnectRefused,
     #[error("nothing is served under this name or path")]
     NoRoute,
+    #[error("this port speaks HTTPS")]
+    PlainHttp,
     // Nobody's fault: there is too much of everything just now.
     #[error("too many requests are being received at once")]
     TooManyHeads,
@@ -102,6 +104,7 @@ impl Problem {
             | P::MethodRefused
             | P::ConnectRefused
             | P::NoRoute
+            | P::PlainHttp
             | P::NoServer => false,
         }
     }
@@ -130,6 +133,7 @@ impl Problem {
                 | P::TooManyHeads
                 | P::TargetInvalid
                 | P::ConnectRefused
+                | P::PlainHttp
         )
     }
 }

@@ -22,6 +22,8 @@ pub(crate) fn status(problem: Problem) -> StatusCode {
         // RFC 9112 6.1 and 6.3: two lengths are how requests are smuggled.
         P::LengthAmbiguous | P::LengthInvalid | P::TransferEncodingInvalid => StatusCode::BAD_REQUEST,
         P::BodyMalformed => StatusCode::BAD_REQUEST,
+        // As nginx says it: no HTTPS client takes this for an answer.
+        P::PlainHttp => StatusCode::BAD_REQUEST,
         // RFC 9112 6.1: a coding that is not understood.
         P::TransferCodingUnknown => StatusCode::NOT_IMPLEMENTED,
         P::HeadTooSlow | P::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,

@@ -12,6 +12,7 @@ use crate::metrics::WorkerStats;
 use crate::overload::Tally;
 use crate::plan::Plan;
 use crate::pool::discovery;
+use crate::tls::Tls;
 
 /// One balancer.
 #[derive(Debug)]
@@ -27,11 +28,13 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicUsize,
     /// The same by client address.
     pub(crate) addresses: Addresses,
+    /// If HTTPS is served.
+    pub(crate) tls: Option<Tls>,
     draining: AtomicBool,
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, tls: Option<Tls>) -> Self {
         let plan = Plan::first(config);
         Self {
             workers: (0..plan.config.worker_count())
@@ -40,6 +43,7 @@ impl Shared {
             requests: Tally::new(plan.config.worker_count()),
             connections: AtomicUsize::new(0),
             addresses: Addresses::default(),
+            tls,
             draining: AtomicBool::new(false),
             generation: AtomicU64::new(plan.generation),
             plan: ArcSwap::from_pointee(plan),
@@ -64,6 +68,9 @@ impl Shared {
         let old = self.plan();
         let new = Arc::new(old.next(config)?);
         let generation = new.generation;
+        if let Some(tls) = &self.tls {
+            tls.reload(&new.config.tls)?;
+        }
         for pool in new.pools_beside(&old) {
             tokio::spawn(discovery::run(pool.clone()));
         }

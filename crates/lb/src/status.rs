@@ -9,6 +9,7 @@ use crate::metrics::{Traffic, sum};
 use crate::pool::Pool;
 use crate::pool::server::{Outcome, Server};
 use crate::shared::Shared;
+use crate::tls::Tls;
 
 /// All of it.
 pub(crate) fn status(shared: &Shared) -> Value {
@@ -19,12 +20,32 @@ pub(crate) fn status(shared: &Shared) -> Value {
         "connections": shared.connections.load(Relaxed),
         "max_connections": plan.client.max_connections,
         "pools": plan.pools.iter().map(|pool| pool_status(pool)).collect::<Vec<_>>(),
+        "tls": shared.tls.as_ref().map(|tls| tls_status(shared, tls)),
         "workers": shared.workers.iter().enumerate().map(|(id, worker)| json!({
             "id": id,
             "connections": worker.open.load(Relaxed),
             "accepted": worker.accepted.get(),
             "requests": worker.requests.get(),
         })).collect::<Vec<_>>(),
+    })
+}
+
+fn tls_status(shared: &Shared, tls: &Tls) -> Value {
+    let now = tls.now();
+    let certificates = now.certificates.iter().map(|certificate| {
+        json!({
+            "file": certificate.file,
+            "names": certificate.names,
+            "expires_unix": certificate.expires.as_secs(),
+            "days_left": certificate.time_left().as_secs() / 86_400,
+        })
+    });
+    json!({
+        "address": tls.address,
+        "certificates": certificates.collect::<Vec<_>>(),
+        "handshakes": sum(&shared.workers, |row| &row.handshakes),
+        "resumptions": sum(&shared.workers, |row| &row.resumptions),
+        "failed_handshakes": sum(&shared.workers, |row| &row.failed_handshakes),
     })
 }
 

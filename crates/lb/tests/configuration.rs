@@ -19,6 +19,7 @@ fn the_file_in_the_repository_is_valid_and_shows_the_defaults() {
     assert_eq!(format!("{:?}", config.client), format!("{:?}", built_in.client));
     assert_eq!(format!("{:?}", config.retry), format!("{:?}", built_in.retry));
     assert_eq!(format!("{:?}", config.errors), format!("{:?}", built_in.errors));
+    assert_eq!(format!("{:?}", config.tls), format!("{:?}", built_in.tls));
     assert_eq!(config.pools.len(), 1);
     let parts = |pool: &lb::PoolConfig| format!("{:?} {:?} {:?}", pool.check, pool.ejection, pool.upstream);
     assert_eq!(config.pools[0].hedge, built_in.pools[0].hedge);
@@ -40,6 +41,7 @@ fn a_few_lines_are_enough() {
 fn every_mistake_names_its_key() {
     let pool = |rest: &str| format!("[[pools]]\nname = \"app\"\n{rest}");
     let route = |rest: &str| format!("[[routes]]\n{rest}");
+    let tls = |rest: &str| format!("[tls]\nlisten = \"127.0.0.1:0\"\n{rest}");
     for (text, key) in [
         ("workers = 1000".into(), "`workers`"),
         ("drain_notice_ms = 20000".into(), "`drain_notice_ms`"),
@@ -49,6 +51,23 @@ fn every_mistake_names_its_key() {
             "[client]\ntrusted_proxies = [\"10.0.0.0/40\"]".into(),
             "trusted_proxies",
         ),
+        ("[tls]\nhandshake_ms = 1".into(), "`tls.handshake_ms`"),
+        ("[tls]\nredirect_http = true".into(), "`tls.redirect_http`"),
+        (
+            "[tls]\nlisten = \"127.0.0.1:8080\"\nlocal_ca = \"x\"".into(),
+            "`tls.listen`",
+        ),
+        (tls(""), "`tls.certificates`"),
+        (
+            tls("local_ca = \"x\"\nlocal_ca_names = [\"A.example\"]"),
+            "`tls.local_ca_names[0]`",
+        ),
+        (tls("local_ca = \"x\"\nlocal_ca_names = []"), "`tls.local_ca_names`"),
+        (
+            tls("certificates = [{ certificate = \"/nowhere/a.pem\", key = \"/nowhere/a.key\" }]"),
+            "`tls.certificates[0].certificate`: /nowhere/a.pem",
+        ),
+        (tls("certificates = [{ certificate = \"a.pem\" }]"), "key"),
         ("[retry]\nattempts = 0".into(), "`retry.attempts`"),
         ("[retry]\nbackoff_ms = 60000".into(), "`retry.backoff_ms`"),
         ("[client]\nmax_requests = 0".into(), "`client.max_requests`"),

@@ -8,6 +8,7 @@ mod hedge;
 mod pool;
 mod retry;
 mod route;
+mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -21,6 +22,7 @@ pub use hedge::HedgeConfig;
 pub use pool::{CheckConfig, EjectionConfig, PoolConfig, ServerSource, UpstreamConfig};
 pub use retry::RetryConfig;
 pub use route::{ErrorForm, RouteConfig};
+pub use tls::{CertificateConfig, TlsConfig};
 
 /// Everything the balancer can be told.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,6 +38,8 @@ pub struct Config {
     /// After SIGTERM, how long new connections are still accepted so that name
     /// servers and probes notice, milliseconds. Shorter than the drain deadline.
     pub drain_notice_ms: u64,
+    /// HTTPS.
+    pub tls: TlsConfig,
     /// Limits and deadlines towards clients.
     pub client: ClientConfig,
     /// Retries of requests that failed on one server.
@@ -55,6 +59,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             workers: 0,
             drain_notice_ms: 500,
+            tls: TlsConfig::default(),
             client: ClientConfig::default(),
             retry: RetryConfig::default(),
             errors: ErrorsConfig::default(),
@@ -92,6 +97,7 @@ impl service::Config for Config {
                 ),
             ));
         }
+        self.tls.check(self.listen)?;
         self.client.check()?;
         self.retry.check()?;
         self.errors.check()?;

@@ -13,6 +13,7 @@ use super::End;
 use crate::config::ClientConfig;
 use crate::problem::Problem;
 use crate::request::framing::Refused;
+use crate::tls::Generation;
 use crate::watch::{Alarm, NEVER, Side, Watched};
 use crate::worker::Worker;
 
@@ -28,7 +29,7 @@ const DRAIN_HEAD_MS: u64 = 2000;
 pub(crate) enum Phase {
     /// Between requests.
     Idle,
-    /// The beginning of a head is here.
+    /// The beginning of a head, or of a TLS handshake, is here.
     Head,
     /// A request is being answered.
     Busy,
@@ -42,6 +43,10 @@ pub(crate) struct Client {
     pub(crate) address: HeaderValue,
     /// It is a proxy whose word is taken.
     pub(crate) trusted: bool,
+    /// It speaks TLS with this balancer.
+    pub(crate) secure: bool,
+    /// What its answers say of plain HTTP.
+    pub(crate) hsts: Option<HeaderValue>,
     worker: Rc<Worker>,
     /// As it was when the client connected.
     config: Arc<ClientConfig>,
@@ -55,12 +60,13 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(worker: &Rc<Worker>, peer: SocketAddr) -> Self {
+    pub(crate) fn new(worker: &Rc<Worker>, peer: SocketAddr, tls: Option<&Generation>) -> Self {
         let config = worker.plan().client.clone();
         let watch = worker.clients.enter(None);
         let now_ms = worker.clock.now_ms();
         // Whoever connects has something to say at once.
-        watch.set_due(Side::Read, now_ms + config.head_ms);
+        let patience_ms = tls.map_or(config.head_ms, |tls| tls.config.handshake_ms);
+        watch.set_due(Side::Read, now_ms + patience_ms);
         watch.set_idle_since(now_ms);
         // An IPv4 client on an IPv6 socket is still an IPv4 client.
         let ip = peer.ip().to_canonical();
@@ -68,6 +74,8 @@ impl Client {
             watch,
             address: address_value(ip),
             trusted: config.trusts(ip),
+            secure: tls.is_some(),
+            hsts: tls.and_then(|tls| tls.hsts.clone()),
             worker: worker.clone(),
             config,
             phase: Cell::new(Phase::Idle),
@@ -77,6 +85,11 @@ impl Client {
             cut_off: Cell::new(false),
             silent_since: Cell::new(Some(Instant::now())),
         }
+    }
+
+    /// How a request came, as far as this balancer can tell.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
     }
 
     pub(super) fn config(&self) -> &ClientConfig {
@@ -89,6 +102,28 @@ impl Client {
 
     pub(crate) fn phase(&self) -> Phase {
         self.phase.get()
+    }
+
+    /// The client has begun with TLS. The deadline stays as it is: it counts from
+    /// the connection.
+    pub(super) fn handshake_begins(&self) {
+        self.phase.set(Phase::Head);
+        self.silent_since.set(None);
+    }
+
+    /// TLS is spoken, and a request is on its way.
+    pub(super) fn handshake_ends(&self) {
+        self.phase.set(Phase::Idle);
+        self.silent_since.set(Some(Instant::now()));
+        let now_ms = self.now_ms();
+        self.watch.clear_alarm();
+        self.watch.set_idle_since(now_ms);
+        self.watch.set_due(Side::Read, now_ms + self.config().head_ms);
+    }
+
+    /// Whether the deadline for what the client sends has passed.
+    pub(super) fn is_late(&self) -> bool {
+        self.watch.due(Side::Read) <= self.now_ms()
     }
 
     /// Bytes have come.

@@ -1,5 +1,7 @@
 //! The numbers as Prometheus sees them, added up when it asks.
 
+mod tls;
+
 use std::fmt::Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -111,6 +113,7 @@ impl Collector for Export {
             "Answers the balancer gave itself",
             own.collect(),
         )?;
+        tls::encode(shared, encoder)?;
         let open = shared.connections.load(Relaxed) as u64;
         gauges(
             encoder,

@@ -31,6 +31,8 @@ pub(crate) struct Sender<'a> {
     pub(crate) address: &'a HeaderValue,
     /// The peer is a configured proxy and is believed.
     pub(crate) trusted: bool,
+    /// How it came here: `http` or `https`.
+    pub(crate) scheme: &'static str,
 }
 
 /// Takes away what was meant for one hop only (RFC 9110 7.6.1), in either
@@ -82,7 +84,7 @@ pub(crate) fn prepare_request(headers: &mut HeaderMap, chunked: bool, sender: &S
     };
     headers.insert(X_FORWARDED_FOR, address);
     if !headers.contains_key(X_FORWARDED_PROTO) {
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(sender.scheme));
     }
     if !headers.contains_key(X_FORWARDED_HOST)
         && let Some(host) = headers.get(HOST).cloned()

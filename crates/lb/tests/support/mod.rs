@@ -9,6 +9,7 @@
 
 pub mod app;
 pub mod client;
+pub mod tls;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// A running balancer.
 pub struct Balancer {
     pub address: SocketAddr,
+    pub tls_address: Option<SocketAddr>,
     pub context: Context,
     pub shutdown: Shutdown,
     pub running: JoinHandle<()>,
@@ -60,13 +62,14 @@ impl Balancer {
     async fn run(config: Config, mut context: Context) -> Self {
         let shutdown = Shutdown::new(Duration::from_millis(config.service.drain_deadline_ms));
         let balancer = LoadBalancer::build(config, &mut context).await.expect("built");
-        let address = balancer.address();
+        let (address, tls_address) = (balancer.address(), balancer.tls_address());
         let running = tokio::spawn({
             let shutdown = shutdown.clone();
             async move { balancer.run(shutdown).await.expect("ran") }
         });
         Self {
             address,
+            tls_address,
             context,
             shutdown,
             running,

@@ -16,6 +16,7 @@ fn prepared(lines: &[(&'static str, &'static str)], trusted: bool) -> HeaderMap 
     let sender = Sender {
         address: &address,
         trusted,
+        scheme: "http",
     };
     prepare_request(&mut headers, false, &sender);
     headers
