@@ -8,9 +8,10 @@ use tracing::debug;
 
 use crate::outgoing::Outgoing;
 use crate::plan::PlanView;
-use crate::pool::server::InFlight;
+use crate::pool::in_flight::InFlight;
 use crate::pool::view::{Link, PoolView};
 use crate::problem::Problem;
+use crate::queue;
 use crate::request::body::Source;
 use crate::upstream::body::AnswerBody;
 use crate::upstream::connect;
@@ -18,22 +19,26 @@ use crate::upstream::exchange::{self, Lost};
 use crate::watch::{GiveUp, Side};
 use crate::worker::Worker;
 
-/// The answer of a server of the pool, its body still to come.
+/// The answer of a server of the pool, its body still to come. `key` is what a
+/// consistent hash goes by.
 pub(crate) async fn forward(
     worker: &Rc<Worker>,
     plan: &PlanView,
     view: &PoolView,
+    key: Option<u64>,
     mut outgoing: Outgoing,
 ) -> Result<Response<AnswerBody>, Problem> {
     let mut tried: Vec<u64> = Vec::new();
     let mut last = Problem::NoServer;
     plan.budget.deposit();
     while (tried.len() as u32) < plan.config.retry.attempts {
-        let Some(link) = view.pick(&tried) else { break };
+        let Some((link, place)) = queue::place(worker, view, &tried, key).await? else {
+            break;
+        };
         if let Some(server) = tried.last() {
             debug!(from = server, to = link.server.id, reason = %last, "trying another server");
         }
-        match on_server(worker, view, &link, &mut outgoing).await {
+        match on_server(worker, view, &link, place, &mut outgoing).await {
             Ok(response) => return Ok(response),
             Err(lost) => {
                 last = lost.problem;
@@ -85,12 +90,14 @@ async fn on_server(
     worker: &Rc<Worker>,
     view: &PoolView,
     link: &Rc<Link>,
+    place: InFlight,
     outgoing: &mut Outgoing,
 ) -> Result<Response<AnswerBody>, Lost> {
     // What must not be sent twice never meets a connection that the server may
     // be closing at this moment.
     let fresh = outgoing.only_once();
-    match attempt(worker, view, link, outgoing, fresh).await {
+    let mut place = Some(place);
+    match attempt(worker, view, link, &mut place, outgoing, fresh).await {
         Err(lost) if is_stale(link, &lost) => {
             link.idle.clear();
             if !outgoing.is_replayable() || !lost.unwritten && !outgoing.is_repeatable() {
@@ -106,22 +113,23 @@ async fn on_server(
                 &traffic.retries
             };
             count.add(1);
-            attempt(worker, view, link, outgoing, true).await
+            attempt(worker, view, link, &mut place, outgoing, true).await
         }
         result => result,
     }
 }
 
+/// `place` goes with the answer; without one it is there for another attempt.
 async fn attempt(
     worker: &Rc<Worker>,
     view: &PoolView,
     link: &Rc<Link>,
+    place: &mut Option<InFlight>,
     outgoing: &mut Outgoing,
     fresh: bool,
 ) -> Result<Response<AnswerBody>, Lost> {
     let config = &view.pool.config.upstream;
     let began = Instant::now();
-    let in_flight = InFlight::begin(&link.server);
     let kept = if fresh {
         None
     } else {
@@ -155,8 +163,9 @@ async fn attempt(
             link.server.succeeded();
             let elapsed_us = began.elapsed().as_micros() as u64;
             worker.server_traffic(link, |traffic| traffic.answered(response.status(), elapsed_us));
-            Ok(response
-                .map(|incoming| AnswerBody::new(incoming, upstream, worker, link, config.between_bytes_ms, in_flight)))
+            Ok(response.map(|incoming| {
+                AnswerBody::new(incoming, upstream, worker, link, config.between_bytes_ms, place.take())
+            }))
         }
         Err(mut lost) => {
             // What the client did to its own body is not the server's fault.

@@ -16,6 +16,7 @@
 //! Never here: anything that knows stations, databases or DNS records.
 
 mod addresses;
+mod balance;
 mod balancer;
 mod check;
 mod config;
@@ -24,10 +25,12 @@ mod drain;
 mod forward;
 mod handle;
 mod metrics;
+mod operator;
 mod outgoing;
 mod plan;
 mod pool;
 mod problem;
+mod queue;
 mod request;
 mod respond;
 mod retry;
@@ -41,6 +44,6 @@ mod worker;
 
 pub use balancer::LoadBalancer;
 pub use config::{
-    CheckConfig, ClientConfig, Config, EjectionConfig, ErrorForm, PoolConfig, RetryConfig, RouteConfig, ServerSource,
-    UpstreamConfig,
+    Balance, CheckConfig, ClientConfig, Config, EjectionConfig, ErrorForm, HashKey, PoolConfig, QueueConfig,
+    RetryConfig, RouteConfig, ServerConfig, ServerSource, StatusRange, UpstreamConfig,
 };

@@ -50,6 +50,10 @@ pub(crate) enum Problem {
     // Nobody's fault: there is too much of everything just now.
     #[error("too many requests are being received at once")]
     TooManyHeads,
+    #[error("every server has enough to do and too many requests wait already")]
+    QueueFull,
+    #[error("every server had enough to do for too long")]
+    QueueTimeout,
     // The servers' fault, or the network's behind the balancer.
     #[error("no server is known")]
     NoServer,
@@ -84,6 +88,8 @@ impl Problem {
             | P::RequestLineInvalid
             | P::FieldInvalid
             | P::TooManyHeads
+            | P::QueueFull
+            | P::QueueTimeout
             | P::TargetInvalid
             | P::LengthAmbiguous
             | P::LengthInvalid

@@ -32,7 +32,7 @@ pub(crate) fn status(problem: Problem) -> StatusCode {
         P::MethodRefused => StatusCode::METHOD_NOT_ALLOWED,
         P::ConnectRefused => StatusCode::NOT_IMPLEMENTED,
         P::NoRoute => StatusCode::NOT_FOUND,
-        P::NoServer | P::TooManyHeads => StatusCode::SERVICE_UNAVAILABLE,
+        P::NoServer | P::TooManyHeads | P::QueueFull | P::QueueTimeout => StatusCode::SERVICE_UNAVAILABLE,
         P::ConnectFailed | P::ConnectionLost | P::ServerLost | P::AnswerMalformed => StatusCode::BAD_GATEWAY,
         P::ConnectTimeout | P::FirstByteTimeout => StatusCode::GATEWAY_TIMEOUT,
     }

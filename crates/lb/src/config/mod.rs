@@ -1,20 +1,26 @@
 //! The balancer's configuration, a file a concern. config/lb.toml explains
 //! every key to an operator; the comments here say what the code relies on.
 
+mod balance;
+mod check;
 mod client;
 mod pool;
 mod retry;
 mod route;
+mod server;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::Deserialize;
 use service::{ConfigError, ServiceSettings};
 
+pub use balance::{Balance, HashKey, QueueConfig};
+pub use check::{CheckConfig, StatusRange};
 pub use client::ClientConfig;
-pub use pool::{CheckConfig, EjectionConfig, PoolConfig, ServerSource, UpstreamConfig};
+pub use pool::{EjectionConfig, PoolConfig, UpstreamConfig};
 pub use retry::RetryConfig;
 pub use route::{ErrorForm, RouteConfig};
+pub use server::{ServerConfig, ServerSource};
 
 /// Everything the balancer can be told.
 #[derive(Debug, Clone, Deserialize)]

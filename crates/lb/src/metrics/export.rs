@@ -27,7 +27,7 @@ type Series = Vec<(Vec<(&'static str, String)>, u64)>;
 /// A counter of [`Traffic`] with its name and help.
 type Count = (&'static str, &'static str, fn(&Traffic) -> &Counter);
 
-const COUNTS: [Count; 5] = [
+const COUNTS: [Count; 8] = [
     ("lb_failures", "Attempts that ended without an answer", |t| &t.failures),
     ("lb_connects", "Connections made to servers", |t| &t.connects),
     ("lb_retries", "Requests tried again that a server may have seen", |t| {
@@ -40,6 +40,15 @@ const COUNTS: [Count; 5] = [
     ),
     ("lb_budget_exhausted", "Retries that the budget did not allow", |t| {
         &t.budget_exhausted
+    }),
+    ("lb_queued", "Requests that had to wait for a place on a server", |t| {
+        &t.queued
+    }),
+    ("lb_queue_full", "Requests refused because too many waited", |t| {
+        &t.queue_full
+    }),
+    ("lb_queue_timeouts", "Requests that waited for a place in vain", |t| {
+        &t.queue_timeouts
     }),
 ];
 
@@ -101,6 +110,7 @@ impl Collector for Export {
 fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
     let mut requests = Series::new();
     let mut ejections = Series::new();
+    let mut waiting = Series::new();
     for pool in pools {
         let label = || ("pool", pool.config.name.clone());
         for (class, name) in CLASSES.iter().enumerate() {
@@ -108,6 +118,7 @@ fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> R
             requests.push((vec![label(), ("code", (*name).to_owned())], total));
         }
         ejections.push((vec![label()], pool.ejections.load(Relaxed)));
+        waiting.push((vec![label()], pool.line.waiting() as u64));
     }
     counters(encoder, "lb_requests", "Requests answered by servers", requests)?;
     for (name, help, counter) in COUNTS {
@@ -115,6 +126,8 @@ fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> R
         let series = pools.iter().map(|pool| (labels(pool), sum(&pool.traffic, counter)));
         counters(encoder, name, help, series.collect())?;
     }
+    let help = "Requests that wait for a place on a server";
+    gauges(encoder, "lb_queue", help, waiting)?;
     counters(encoder, "lb_ejections", "Servers ejected by live traffic", ejections)
 }
 
