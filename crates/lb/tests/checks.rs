@@ -48,7 +48,8 @@ async fn statuses_that_were_listed_pass_and_no_others() {
     let balancer = checking(&refusing, "").await;
     reason(&balancer, "answered 401").await;
     balancer.wait_for_healthy(0).await;
-    checking(&app(NO_CONTENT).await, "").await.wait_for_healthy(1).await;
+    let silent = app(NO_CONTENT).await;
+    checking(&silent, "").await.wait_for_healthy(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,8 +76,9 @@ async fn a_check_says_the_host_it_was_told_to() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_http_is_an_answer() {
-    let balancer = checking(&app("SSH-2.0-OpenSSH_9.2\r\n\r\n").await, "").await;
-    reason(&balancer, "invalid HTTP version").await;
+    let other = app("SSH-2.0-OpenSSH_9.2\r\n\r\n").await;
+    let balancer = checking(&other, "").await;
+    reason(&balancer, "invalid HTTP").await;
     balancer.wait_for_healthy(0).await;
 }
 

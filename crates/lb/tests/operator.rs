@@ -136,6 +136,34 @@ async fn the_word_holds_over_lookups_and_checks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_word_holds_over_a_reload() {
+    let apps = [App::saying("a").await, App::saying("b").await];
+    let config = |more: &str| {
+        format!(
+            "listen = \"127.0.0.1:0\"\nworkers = 2\n[[routes]]\nhost = \"*\"\npool = \"app\"\n[[pools]]\n\
+             name = \"app\"\nservers = [\"{}\", \"{}\"]\ncheck.interval_ms = 50\n{more}",
+            apps[0].address, apps[1].address
+        )
+    };
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), config("")).expect("written");
+    let balancer = Balancer::from_file(file.path()).await;
+    balancer.wait_for_healthy(2).await;
+    tell(&balancer, &apps[0], "drain").await;
+    std::fs::write(file.path(), config("balance = \"least_requests\"")).expect("written");
+    balancer.context.reload().await.expect("reloadable").expect("taken");
+    for _ in 0..10 {
+        assert_eq!(get(balancer.address, "a", "/").await.text(), "b");
+    }
+    assert_eq!(balancer.status().await["lb"]["pools"][0]["balance"], "least_requests");
+    tell(&balancer, &apps[0], "enable").await;
+    for _ in 0..10 {
+        get(balancer.address, "a", "/").await;
+    }
+    assert_eq!(apps[0].count(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_done_says_why() {
     let app = App::saying("a").await;
     let balancer = Balancer::in_front_of(&[&app], "", "").await;

@@ -148,6 +148,36 @@ async fn a_server_that_is_put_back_serves_those_that_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_raises_the_limit_serves_those_that_wait() {
+    let (app, open) = gated().await;
+    let config = |limit: usize| {
+        format!(
+            "listen = \"127.0.0.1:0\"\nworkers = 2\n[[routes]]\nhost = \"*\"\npool = \"app\"\n[[pools]]\n\
+             name = \"app\"\nservers = [\"{}\"]\ncheck.interval_ms = 50\nmax_requests = {limit}\n\
+             queue.timeout_ms = 60000\n",
+            app.address
+        )
+    };
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), config(1)).expect("written");
+    let balancer = Balancer::from_file(file.path()).await;
+    balancer.wait_for_healthy(1).await;
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(asking(balancer.address, "/").await);
+    }
+    until(&balancer, "lb_queue", 3).await;
+    std::fs::write(file.path(), config(3)).expect("written");
+    balancer.context.reload().await.expect("reloadable").expect("taken");
+    until(&balancer, "lb_queue", 1).await;
+    until(&balancer, "lb_server_in_flight", 3).await;
+    open.send_replace(true);
+    for client in &mut clients {
+        assert_eq!(client.read("GET").await.text(), "done");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn under_a_storm_nobody_is_forgotten_and_the_limit_holds() {
     let apps = [
         App::doing(|_| Reply::Slow(Duration::from_millis(2), "a")).await,
