@@ -2,10 +2,11 @@
 //!
 //! The way of a request: [`worker`] accepts, [`connection`] lets hyper speak
 //! HTTP while [`request::framing`] looks on, [`handle`] routes, [`forward`]
-//! picks a server of the [`pool`] and sends it there over a kept connection
-//! ([`upstream`]), and again elsewhere if that fails and [`retry`] allows it.
-//! Beside that, on the main runtime: [`pool::discovery`] finds servers and
-//! [`check`] asks how they are.
+//! takes a place ([`queue`]) on a server of the [`pool`], whose turn it is by
+//! [`balance`], sends it there over a kept connection ([`upstream`]), and again
+//! elsewhere if that fails and [`retry`] allows it. Beside that, on the main
+//! runtime: [`pool::discovery`] finds servers, [`check`] asks how they are, and
+//! [`operator`] takes them out and puts them back by hand.
 //!
 //! Facts that everything relies on:
 //! - A worker is one thread. What is used within a request is not shared.
