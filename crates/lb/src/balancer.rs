@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use crate::config::Config;
 use crate::drain::{self, Stage};
 use crate::metrics::Export;
+use crate::operator;
 use crate::pool::discovery;
 use crate::shared::Shared;
 use crate::status::status;
@@ -78,6 +79,7 @@ impl Service for LoadBalancer {
         context.status("lb", move || status(&seen));
         let reloaded = shared.clone();
         context.on_reload(move |config| reloaded.reload(config))?;
+        operator::register(context, &shared);
         listening("http", address);
         if let Some(tls) = &shared.tls {
             listening("https", tls.address);

@@ -12,6 +12,7 @@ use http::{Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::balance::{self, Asked};
 use crate::config::ErrorForm;
 use crate::connection::client::Client;
 use crate::forward::forward;
@@ -113,6 +114,16 @@ async fn answer(
             return Ok(own(worker, respond::redirect(location)));
         }
     };
+    let key = plan.pools[pool].pool.config.hash_key.as_ref().and_then(|by| {
+        let asked = Asked {
+            host: &authority.name,
+            path,
+            headers: &parts.headers,
+            address: &client.address,
+            trusted: client.trusted,
+        };
+        balance::key(by, &asked, &plan.client)
+    });
     if parts.method == Method::OPTIONS && is_last_stop(&mut parts.headers) {
         return Ok(own(worker, respond::options()));
     }
@@ -129,7 +140,7 @@ async fn answer(
     let view = &plan.pools[pool];
     let first_byte_ms = view.pool.config.upstream.first_byte_ms;
     let outgoing = Outgoing::new(parts.method, parts.uri, parts.headers, body, client, first_byte_ms);
-    let response = forward(worker, &plan, view, outgoing).await?;
+    let response = forward(worker, &plan, view, key, outgoing).await?;
     let elapsed_us = began.elapsed().as_micros() as u64;
     view.traffic(worker.id).answered(response.status(), elapsed_us);
     Ok(response.map(Kind::Answer))

@@ -47,6 +47,12 @@ pub(crate) struct Traffic {
     pub(crate) hedge_wins: Counter,
     /// Requests refused because the servers had enough to do.
     pub(crate) shed: Counter,
+    /// Requests that had to wait for a place on a server.
+    pub(crate) queued: Counter,
+    /// Requests refused because too many waited.
+    pub(crate) queue_full: Counter,
+    /// Requests that waited in vain.
+    pub(crate) queue_timeouts: Counter,
     /// Time to the answer's head, by bucket; the last one is above all bounds.
     pub(crate) latency: [Counter; LATENCY_BOUNDS_MS.len() + 1],
     /// Sum of these times.

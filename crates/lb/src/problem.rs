@@ -54,6 +54,10 @@ pub(crate) enum Problem {
     TooManyHeads,
     #[error("there are more requests than can be answered just now")]
     Overloaded,
+    #[error("every server has enough to do and too many requests wait already")]
+    QueueFull,
+    #[error("every server had enough to do for too long")]
+    QueueTimeout,
     // The servers' fault, or the network's behind the balancer.
     #[error("no server is known")]
     NoServer,
@@ -89,6 +93,8 @@ impl Problem {
             | P::FieldInvalid
             | P::TooManyHeads
             | P::Overloaded
+            | P::QueueFull
+            | P::QueueTimeout
             | P::TargetInvalid
             | P::LengthAmbiguous
             | P::LengthInvalid

@@ -34,7 +34,9 @@ pub(crate) fn status(problem: Problem) -> StatusCode {
         P::MethodRefused => StatusCode::METHOD_NOT_ALLOWED,
         P::ConnectRefused => StatusCode::NOT_IMPLEMENTED,
         P::NoRoute => StatusCode::NOT_FOUND,
-        P::NoServer | P::TooManyHeads | P::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        P::NoServer | P::TooManyHeads | P::Overloaded | P::QueueFull | P::QueueTimeout => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         P::ConnectFailed | P::ConnectionLost | P::ServerLost | P::AnswerMalformed => StatusCode::BAD_GATEWAY,
         P::ConnectTimeout | P::FirstByteTimeout => StatusCode::GATEWAY_TIMEOUT,
     }

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use health::Standing;
+use health::{SlowStart, Standing};
 use serde_json::{Value, json};
 
 use crate::metrics::{Traffic, sum};
 use crate::pool::Pool;
-use crate::pool::server::{Outcome, Server};
+use crate::pool::outcome::Outcome;
+use crate::pool::server::Server;
 use crate::shared::Shared;
 use crate::tls::Tls;
 
@@ -58,6 +59,13 @@ fn pool_status(pool: &Pool) -> Value {
         "retries": sum(&pool.traffic, |row| &row.retries),
         "redispatches": sum(&pool.traffic, |row| &row.redispatches),
         "ejections": pool.ejections.load(Relaxed),
+        "balance": pool.config.balance,
+        "queue": {
+            "waiting": pool.line.waiting(),
+            "length": pool.config.queue.length,
+            "full": sum(&pool.traffic, |row| &row.queue_full),
+            "timeouts": sum(&pool.traffic, |row| &row.queue_timeouts),
+        },
         "servers": servers.iter().map(|server| server_status(server)).collect::<Vec<_>>(),
     })
 }
@@ -65,6 +73,8 @@ fn pool_status(pool: &Pool) -> Value {
 fn server_status(server: &Server) -> Value {
     let state = if server.is_leaving() {
         "draining"
+    } else if !server.is_enabled() {
+        server.admin().name()
     } else if server.is_ejected() {
         "ejected"
     } else {
@@ -81,6 +91,9 @@ fn server_status(server: &Server) -> Value {
         "healthy": server.standing() == Standing::Up,
         "ejected": server.is_ejected(),
         "leaving": server.is_leaving(),
+        "admin": server.admin().name(),
+        "weight": server.weight(),
+        "share_percent": server.share() * 100 / SlowStart::WHOLE,
         "in_rotation": server.is_in_rotation(),
         "in_flight": server.in_flight(),
         "requests": answered(&server.traffic),

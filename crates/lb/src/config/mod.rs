@@ -1,6 +1,8 @@
 //! The balancer's configuration, a file a concern. config/lb.toml explains
 //! every key to an operator; the comments here say what the code relies on.
 
+mod balance;
+mod check;
 mod client;
 mod concurrency;
 mod errors;
@@ -8,6 +10,7 @@ mod hedge;
 mod pool;
 mod retry;
 mod route;
+mod server;
 mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,13 +18,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::Deserialize;
 use service::{ConfigError, ServiceSettings};
 
+pub use balance::{Balance, HashKey, QueueConfig};
+pub use check::{CheckConfig, StatusRange};
 pub use client::ClientConfig;
 pub use concurrency::{ConcurrencyConfig, ConcurrencyMode};
 pub use errors::{ErrorPage, ErrorsConfig};
 pub use hedge::HedgeConfig;
-pub use pool::{CheckConfig, EjectionConfig, PoolConfig, ServerSource, UpstreamConfig};
+pub use pool::{EjectionConfig, PoolConfig, UpstreamConfig};
 pub use retry::RetryConfig;
 pub use route::{ErrorForm, RouteConfig};
+pub use server::{ServerConfig, ServerSource};
 pub use tls::{CertificateConfig, TlsConfig};
 
 /// Everything the balancer can be told.

@@ -29,7 +29,7 @@ type Series = Vec<(Vec<(&'static str, String)>, u64)>;
 /// A counter of [`Traffic`] with its name and help.
 type Count = (&'static str, &'static str, fn(&Traffic) -> &Counter);
 
-const COUNTS: [Count; 8] = [
+const COUNTS: [Count; 11] = [
     ("lb_failures", "Attempts that ended without an answer", |t| &t.failures),
     ("lb_connects", "Connections made to servers", |t| &t.connects),
     ("lb_retries", "Requests tried again that a server may have seen", |t| {
@@ -54,6 +54,15 @@ const COUNTS: [Count; 8] = [
         "Requests refused because the servers had enough to do",
         |t| &t.shed,
     ),
+    ("lb_queued", "Requests that had to wait for a place on a server", |t| {
+        &t.queued
+    }),
+    ("lb_queue_full", "Requests refused because too many waited", |t| {
+        &t.queue_full
+    }),
+    ("lb_queue_timeouts", "Requests that waited for a place in vain", |t| {
+        &t.queue_timeouts
+    }),
 ];
 
 impl Collector for Export {
@@ -126,7 +135,7 @@ impl Collector for Export {
 
 fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
     let mut requests = Series::new();
-    let (mut ejections, mut limits) = (Series::new(), Series::new());
+    let (mut ejections, mut limits, mut waiting) = (Series::new(), Series::new(), Series::new());
     for pool in pools {
         let label = || ("pool", pool.config.name.clone());
         for (class, name) in CLASSES.iter().enumerate() {
@@ -137,6 +146,7 @@ fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> R
         if let Some(limit) = pool.limiter.limit() {
             limits.push((vec![label()], limit as u64));
         }
+        waiting.push((vec![label()], pool.line.waiting() as u64));
     }
     counters(encoder, "lb_requests", "Requests answered by servers", requests)?;
     for (name, help, counter) in COUNTS {
@@ -150,6 +160,8 @@ fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> R
         "Requests that the servers may have at once",
         limits,
     )?;
+    let help = "Requests that wait for a place on a server";
+    gauges(encoder, "lb_queue", help, waiting)?;
     counters(encoder, "lb_ejections", "Servers ejected by live traffic", ejections)
 }
 
