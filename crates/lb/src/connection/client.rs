@@ -197,11 +197,12 @@ impl Client {
         let late = |side| self.watch.due(side) <= self.now_ms();
         match (self.watch.alarm()?, self.phase.get()) {
             (Alarm::Due, _) if late(Side::Write) => Some(End::Stalled),
-            (Alarm::Due, Phase::Idle) if late(Side::Read) => Some(End::Idle),
+            // The end of an answer may still be on its way.
+            (Alarm::Due, Phase::Idle) if late(Side::Read) && !self.is_writing() => Some(End::Idle),
             (Alarm::Due, Phase::Head) if late(Side::Read) => Some(End::Answer(Problem::HeadTooSlow)),
             // The body's reader has seen it, or is about to, and answers.
             (Alarm::Due, Phase::Busy) if late(Side::Read) => None,
-            (Alarm::Evict, Phase::Idle) => Some(End::Idle),
+            (Alarm::Evict, Phase::Idle) if !self.is_writing() => Some(End::Idle),
             (Alarm::Due | Alarm::Evict | Alarm::ServerLost, _) => {
                 self.watch.clear_alarm();
                 None

@@ -146,7 +146,15 @@ impl AsyncWrite for ClientIo {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.look_for_reset(cx);
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        // TLS has bytes of its own that the socket may not take. A plain socket has
+        // none and is never late here.
+        match flushed {
+            Poll::Pending => self.client.write_blocked(),
+            Poll::Ready(_) if self.client.is_writing() => self.client.write_moved(),
+            Poll::Ready(_) => {}
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
