@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use http::Response;
+use http::{Response, StatusCode};
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -19,6 +19,7 @@ use crate::retry;
 use crate::upstream::body::AnswerBody;
 use crate::upstream::connect;
 use crate::upstream::exchange::{self, Lost};
+use crate::upstream::switch::switch;
 use crate::watch::{GiveUp, Side};
 use crate::worker::Worker;
 
@@ -219,7 +220,7 @@ async fn attempt(
         watch.set_give_up(GiveUp::IfDead);
     }
     let request = outgoing.request(watch.handle());
-    match exchange::send(upstream, request).await {
+    match exchange::send(upstream, request, outgoing.upgrade()).await {
         Ok((response, upstream)) => {
             if let Some(source) = outgoing.source() {
                 source.set_answered();
@@ -228,6 +229,11 @@ async fn attempt(
             let elapsed_us = began.elapsed().as_micros() as u64;
             worker.server_traffic(link, |traffic| traffic.answered(response.status(), elapsed_us));
             view.gate.record(elapsed_us);
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                let switched = switch(upstream, in_flight).await;
+                let server = Box::new(switched.map_err(Lost::seen)?);
+                return Ok(response.map(|incoming| AnswerBody::switched(incoming, server)));
+            }
             Ok(response
                 .map(|incoming| AnswerBody::new(incoming, upstream, worker, link, config.between_bytes_ms, in_flight)))
         }

@@ -21,6 +21,8 @@ pub(crate) struct Outgoing {
     /// ready than a second map, and hardly ever needed.
     saved: Vec<(HeaderName, HeaderValue)>,
     body: Option<Rc<Source>>,
+    /// The protocols that a server may switch to.
+    upgrade: Option<HeaderValue>,
 }
 
 impl Outgoing {
@@ -42,7 +44,18 @@ impl Outgoing {
             headers: Cell::new(Some(headers)),
             saved,
             body: body.map(|incoming| Source::new(incoming, client.clone(), first_byte_ms)),
+            upgrade: None,
         }
+    }
+
+    /// A request to upgrade: its head has asked for these protocols already.
+    pub(crate) fn with_upgrade(self, upgrade: Option<HeaderValue>) -> Self {
+        Self { upgrade, ..self }
+    }
+
+    /// The protocols that a server may switch to, if it is asked to.
+    pub(crate) fn upgrade(&self) -> Option<&HeaderValue> {
+        self.upgrade.as_ref()
     }
 
     /// Whether a server that may have seen it can be followed by another.
@@ -63,7 +76,7 @@ impl Outgoing {
     /// Whether several servers may work on it at once: nothing is changed by it,
     /// and there is no body that they would have to share.
     pub(crate) fn may_be_doubled(&self) -> bool {
-        matches!(self.method, Method::GET | Method::HEAD) && self.body.is_none()
+        matches!(self.method, Method::GET | Method::HEAD) && self.body.is_none() && self.upgrade.is_none()
     }
 
     /// The client's body, if there is one.

@@ -35,6 +35,8 @@ pub struct ClientConfig {
     pub body_ms: u64,
     /// For a client to take any more of its answer, milliseconds. Above: cut.
     pub send_ms: u64,
+    /// Without a byte in either direction of a tunnel, milliseconds. Above: closed.
+    pub tunnel_idle_ms: u64,
     /// Proxies in front of the balancer whose X-Forwarded-* and X-Request-Id
     /// are believed, and whose connections are not counted by address.
     pub trusted_proxies: Vec<IpNet>,
@@ -53,6 +55,7 @@ impl Default for ClientConfig {
             idle_ms: 60_000,
             body_ms: 15_000,
             send_ms: 30_000,
+            tunnel_idle_ms: 3_600_000,
             trusted_proxies: Vec::new(),
         }
     }
@@ -95,6 +98,6 @@ impl ClientConfig {
         ] {
             within(key, value, 100, 3_600_000)?;
         }
-        Ok(())
+        within("client.tunnel_idle_ms", self.tunnel_idle_ms, 100, 7 * 24 * 3_600_000)
     }
 }

@@ -14,6 +14,7 @@ use crate::config::ClientConfig;
 use crate::problem::Problem;
 use crate::request::framing::Refused;
 use crate::tls::Generation;
+use crate::tunnel::ServerSide;
 use crate::watch::{Alarm, NEVER, Side, Watched};
 use crate::worker::Worker;
 
@@ -55,6 +56,12 @@ pub(crate) struct Client {
     ended: Cell<bool>,
     reset: Cell<bool>,
     cut_off: Cell<bool>,
+    /// Requests begun, and which of them, counted from 1, asks for an upgrade and
+    /// has no answer yet. 0: none.
+    requests: Cell<u64>,
+    undecided: Cell<u64>,
+    /// The server's side of the tunnel that this connection becomes.
+    switched: Cell<Option<Box<ServerSide>>>,
     /// When it connected, until it sends something.
     silent_since: Cell<Option<Instant>>,
 }
@@ -83,6 +90,9 @@ impl Client {
             ended: Cell::new(false),
             reset: Cell::new(false),
             cut_off: Cell::new(false),
+            requests: Cell::new(0),
+            undecided: Cell::new(0),
+            switched: Cell::new(None),
             silent_since: Cell::new(Some(Instant::now())),
         }
     }
@@ -139,16 +149,56 @@ impl Client {
     /// A head is complete.
     pub(crate) fn request_begins(&self) {
         self.phase.set(Phase::Busy);
+        self.requests.set(self.requests.get() + 1);
         self.watch.set_idle_since(NEVER);
         self.watch.set_due(Side::Read, NEVER);
     }
 
     /// The answer is on its way out.
     pub(crate) fn answer_ends(&self) {
+        if self.asks_to_upgrade() {
+            if self.is_switched() {
+                return;
+            }
+            self.undecided.set(0);
+        }
         self.phase.set(Phase::Idle);
         let now_ms = self.now_ms();
         self.watch.set_idle_since(now_ms);
         self.watch.set_due(Side::Read, now_ms + self.config().idle_ms);
+    }
+
+    /// The request of this number asks for an upgrade.
+    pub(super) fn set_undecided(&self, number: u64) {
+        self.undecided.set(number);
+    }
+
+    /// Whether it is still to come out what follows a request to upgrade.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.undecided.get() != 0
+    }
+
+    /// Whether the request under way is the one that asks for an upgrade, with
+    /// everything behind it held back.
+    pub(crate) fn asks_to_upgrade(&self) -> bool {
+        self.undecided.get() == self.requests.get()
+    }
+
+    /// The answer under way is the last: the connection becomes a tunnel then.
+    pub(crate) fn switch(&self, server: Box<ServerSide>) {
+        self.switched.set(Some(server));
+    }
+
+    fn is_switched(&self) -> bool {
+        let server = self.switched.take();
+        let is_switched = server.is_some();
+        self.switched.set(server);
+        is_switched
+    }
+
+    /// The server's side, when the answer is out.
+    pub(super) fn take_switched(&self) -> Option<Box<ServerSide>> {
+        self.switched.take()
     }
 
     /// More of the request's body is waited for.

@@ -44,6 +44,11 @@ impl ClientIo {
         self.stream
     }
 
+    /// What the client has sent behind its request to upgrade.
+    pub(super) fn take_held(&mut self) -> Vec<u8> {
+        self.held.take()
+    }
+
     /// hyper does not read while a request is being answered and flushes at each
     /// turn, so this is where a reset is seen. Closing its side, or sending the
     /// next request early, is a client's right and wakes nobody more than once.
@@ -79,6 +84,14 @@ impl AsyncRead for ClientIo {
                 // looks at the refusal after each poll and needs no waking.
                 return Poll::Pending;
             }
+            if this.scanner.undecided().is_some() {
+                if this.client.is_undecided() {
+                    // The answer decides, and hyper looks again after it.
+                    return Poll::Pending;
+                }
+                this.go_on();
+                continue;
+            }
             let before = buf.filled().len();
             ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
             if buf.filled().len() == before {
@@ -108,8 +121,31 @@ impl ClientIo {
             0
         };
         buf.set_filled(before + passed);
+        self.judge(verdict.err());
+        passed > 0
+    }
+
+    /// There was no upgrade: what was sent behind the request for one is the
+    /// beginning of a next request.
+    fn go_on(&mut self) {
+        self.scanner.go_on();
+        let bytes = self.held.take();
+        if !bytes.is_empty() {
+            self.client.received();
+            let verdict = self.scanner.scan(&bytes);
+            self.held.push(&bytes, verdict.unwrap_or_else(|refused| refused.keep));
+            self.judge(verdict.err());
+        }
+    }
+
+    /// Makes it known if the client asks for an upgrade, or is to be refused: for
+    /// what it said, or for lack of room.
+    fn judge(&mut self, refused: Option<Refused>) {
+        if let Some(number) = self.scanner.undecided() {
+            self.client.set_undecided(number);
+        }
         let fits = self.held.count(self.scanner.carried_bytes());
-        let refused = verdict.err().or_else(|| {
+        let refused = refused.or_else(|| {
             (!fits).then_some(Refused {
                 problem: Problem::TooManyHeads,
                 keep: 0,
@@ -121,7 +157,6 @@ impl ClientIo {
             self.held.count(0);
             self.client.refuse(refused);
         }
-        passed > 0
     }
 }
 

@@ -30,6 +30,7 @@ use crate::handle::handle;
 use crate::problem::Problem;
 use crate::respond;
 use crate::tls::Tls;
+use crate::tunnel::{self, Ended, ServerSide};
 use crate::watch::Alarm;
 use crate::worker::Worker;
 
@@ -41,10 +42,11 @@ const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: u64 = 256 * 1024;
 
 /// How a connection ends.
-#[derive(Debug)]
 pub(crate) enum End {
     /// Both sides are done, or one of them broke off.
     Closed,
+    /// It goes on as a tunnel to this server.
+    Switched(Box<ServerSide>),
     /// Nobody is missing an answer.
     Idle,
     /// The client has reset the connection and takes no answer.
@@ -105,7 +107,9 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         loop {
             match Pin::new(&mut connection).poll(cx) {
                 Poll::Ready(_) if client.was_cut_off() => return Poll::Ready(End::CutOff),
-                Poll::Ready(Ok(())) => return Poll::Ready(End::Closed),
+                Poll::Ready(Ok(())) => {
+                    return Poll::Ready(client.take_switched().map_or(End::Closed, End::Switched));
+                }
                 Poll::Ready(Err(error)) => {
                     debug!(%peer, %error, "client connection ended");
                     return Poll::Ready(End::Closed);
@@ -138,18 +142,37 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
     })
     .await;
 
-    let stream = connection.into_parts().io.into_inner().into_stream();
+    let mut io = connection.into_parts().io.into_inner();
+    let early = io.take_held();
+    let stream = io.into_stream();
     match end {
         End::Idle if stream.takes_leave() => take_leave(stream).await,
+        // Without room for what the client has sent already, there is no tunnel.
+        End::Switched(_) if client.refused().is_some() => cut(&stream),
+        End::Switched(server) => Box::pin(tunnel(&worker, &client, stream, early, *server)).await,
         End::Idle | End::Gone => {}
         End::Closed if client.has_ended() => {}
         End::Closed => linger(stream).await,
         End::Answer(problem) => answer(&worker, stream, problem).await,
         End::Stalled | End::CutOff => {
             worker.stats().timeouts.add(u64::from(matches!(end, End::Stalled)));
-            // A plain close would look like a good end of an answer without length.
-            let _best_effort = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
+            cut(&stream);
         }
+    }
+}
+
+/// Makes the coming close a reset: a plain one would look like a good end of an
+/// answer without length.
+fn cut(stream: &Stream) {
+    let _best_effort = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
+}
+
+/// Passes on what is not HTTP any more, beginning with what was sent `early`.
+async fn tunnel(worker: &Worker, client: &Client, mut stream: Stream, early: Vec<u8>, server: ServerSide) {
+    match tunnel::run(worker, &client.watch, &mut stream, early, server).await {
+        Ended::Closed => {}
+        Ended::Idle => worker.stats().timeouts.add(1),
+        Ended::Broken => cut(&stream),
     }
 }
 

@@ -103,6 +103,19 @@ impl Collector for Export {
             "Requests of clients whose answer is not out yet",
             vec![(Vec::new(), shared.requests.total() as u64)],
         )?;
+        counters(
+            encoder,
+            "lb_tunnels",
+            "Connections that became tunnels",
+            single(|w| &w.tunnels),
+        )?;
+        let tunnels = workers.iter().map(|worker| worker.tunnels_open.load(Relaxed)).sum();
+        gauges(
+            encoder,
+            "lb_tunnels_open",
+            "Tunnels open now",
+            vec![(Vec::new(), tunnels)],
+        )?;
         let own = (0..5).map(|class| {
             let total = workers.iter().map(|worker| worker.own_answers[class].get()).sum();
             (vec![("code", CLASSES[class].to_owned())], total)

@@ -68,6 +68,8 @@ pub(crate) async fn connect(worker: &Worker, link: &Link, config: &UpstreamConfi
     Ok(Box::new(Upstream {
         sender,
         connection: Some(connection),
+        parts: None,
+        upgrades: false,
         watch,
         written_bytes,
         reused: false,

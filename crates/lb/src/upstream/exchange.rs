@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
 use super::{Upstream, answer};
@@ -24,12 +24,26 @@ pub(crate) struct Lost {
     pub(crate) reused: bool,
 }
 
+impl Lost {
+    /// The server has seen the request, and not for want of a live connection.
+    pub(crate) fn seen(problem: Problem) -> Self {
+        Self {
+            problem,
+            unwritten: false,
+            reused: false,
+        }
+    }
+}
+
 /// Sends `request` and waits for the answer's head, which is checked. The
-/// connection is dropped when there is none.
+/// connection is dropped when there is none. `upgrade` names the protocols that
+/// the server may switch to.
 pub(crate) async fn send(
     mut upstream: Box<Upstream>,
     request: Request<RequestBody>,
+    upgrade: Option<&HeaderValue>,
 ) -> Result<(Response<Incoming>, Box<Upstream>), Lost> {
+    upstream.upgrades = upgrade.is_some();
     let written_before = upstream.written_bytes.get();
     let mut answering = pin!(upstream.sender.try_send_request(request));
     let result = poll_fn(|cx| {
@@ -49,13 +63,9 @@ pub(crate) async fn send(
     })
     .await;
     match result {
-        Ok(mut response) => match answer::check(&mut response) {
+        Ok(mut response) => match answer::check(&mut response, upgrade) {
             Ok(()) => Ok((response, upstream)),
-            Err(problem) => Err(Lost {
-                problem,
-                unwritten: false,
-                reused: false,
-            }),
+            Err(problem) => Err(Lost::seen(problem)),
         },
         Err((problem, handed_back)) => Err(Lost {
             problem,

@@ -21,6 +21,10 @@ impl ServerIo {
         Self { stream, written_bytes }
     }
 
+    pub(super) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     fn count(&self, bytes: usize) -> usize {
         self.written_bytes.set(self.written_bytes.get() + bytes as u64);
         bytes
