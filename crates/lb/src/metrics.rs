@@ -87,6 +87,8 @@ pub(crate) struct WorkerStats {
     pub(crate) resumptions: Counter,
     /// TLS handshakes that did not come to their end.
     pub(crate) failed_handshakes: Counter,
+    /// Connections closed for want of a PROXY protocol header.
+    pub(crate) unannounced: Counter,
     /// Connections open now.
     pub(crate) open: AtomicU64,
     /// Requests begun.

@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod handshake;
 mod held;
 mod io;
+pub(crate) mod proxy_protocol;
 mod stream;
 
 use std::future::poll_fn;

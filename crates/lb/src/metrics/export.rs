@@ -81,6 +81,12 @@ impl Collector for Export {
         )?;
         counters(
             encoder,
+            "lb_unannounced",
+            "Connections closed for want of a valid PROXY protocol header from a trusted address",
+            single(|w| &w.unannounced),
+        )?;
+        counters(
+            encoder,
             "lb_timeouts",
             "Client connections ended by a deadline",
             single(|w| &w.timeouts),
