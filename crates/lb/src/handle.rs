@@ -23,6 +23,7 @@ use crate::request::{id, target, upgrade};
 use crate::respond;
 use crate::route::{self, Target};
 use crate::upstream::body::{AnswerBody, CutOff};
+use crate::watch::NEVER;
 use crate::worker::Worker;
 
 const MAX_FORWARDS: HeaderName = HeaderName::from_static("max-forwards");
@@ -132,9 +133,21 @@ async fn answer(
     }
     let body = (!body.is_end_stream()).then_some(body);
     let view = &plan.pools[pool];
-    let first_byte_ms = view.pool.config.upstream.first_byte_ms;
-    let outgoing =
-        Outgoing::new(parts.method, parts.uri, parts.headers, body, client, first_byte_ms).with_upgrade(upgrade);
+    let upstream = &view.pool.config.upstream;
+    let due_ms = match upstream.request_ms {
+        0 => NEVER,
+        request_ms => client.now_ms() + request_ms,
+    };
+    let outgoing = Outgoing::new(
+        parts.method,
+        parts.uri,
+        parts.headers,
+        body,
+        client,
+        upstream.first_byte_ms,
+    )
+    .with_upgrade(upgrade)
+    .with_due(due_ms);
     let mut response = forward(worker, &plan, view, outgoing).await?;
     if let Some(server) = response.body_mut().take_switched() {
         client.switch(server);

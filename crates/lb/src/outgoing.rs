@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use crate::connection::client::Client;
 use crate::request::body::{RequestBody, Source};
 use crate::retry::is_idempotent;
-use crate::watch::Watch;
+use crate::watch::{NEVER, Watch};
 
 /// What goes to a server.
 pub(crate) struct Outgoing {
@@ -23,6 +23,8 @@ pub(crate) struct Outgoing {
     body: Option<Rc<Source>>,
     /// The protocols that a server may switch to.
     upgrade: Option<HeaderValue>,
+    /// When all of it has to be over, its answer included, or [`NEVER`].
+    due_ms: u64,
 }
 
 impl Outgoing {
@@ -45,12 +47,23 @@ impl Outgoing {
             saved,
             body: body.map(|incoming| Source::new(incoming, client.clone(), first_byte_ms)),
             upgrade: None,
+            due_ms: NEVER,
         }
     }
 
     /// A request to upgrade: its head has asked for these protocols already.
     pub(crate) fn with_upgrade(self, upgrade: Option<HeaderValue>) -> Self {
         Self { upgrade, ..self }
+    }
+
+    /// A request that has to be over by then.
+    pub(crate) fn with_due(self, due_ms: u64) -> Self {
+        Self { due_ms, ..self }
+    }
+
+    /// When all of it has to be over.
+    pub(crate) fn due_ms(&self) -> u64 {
+        self.due_ms
     }
 
     /// The protocols that a server may switch to, if it is asked to.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 
 use super::End;
+use super::pace::Pace;
 use crate::config::ClientConfig;
 use crate::problem::Problem;
 use crate::request::framing::Refused;
@@ -56,6 +57,9 @@ pub(crate) struct Client {
     ended: Cell<bool>,
     reset: Cell<bool>,
     cut_off: Cell<bool>,
+    /// How fast it sends a body, and takes an answer.
+    sends: Pace,
+    takes: Pace,
     /// Requests begun, and which of them, counted from 1, asks for an upgrade and
     /// has no answer yet. 0: none.
     requests: Cell<u64>,
@@ -84,6 +88,8 @@ impl Client {
             secure: tls.is_some(),
             hsts: tls.and_then(|tls| tls.hsts.clone()),
             worker: worker.clone(),
+            sends: Pace::new(config.min_body_bytes_per_second, config.body_ms),
+            takes: Pace::new(config.min_send_bytes_per_second, config.send_ms),
             config,
             phase: Cell::new(Phase::Idle),
             refused: Cell::new(None),
@@ -150,6 +156,8 @@ impl Client {
     pub(crate) fn request_begins(&self) {
         self.phase.set(Phase::Busy);
         self.requests.set(self.requests.get() + 1);
+        self.sends.restart();
+        self.takes.restart();
         self.watch.set_idle_since(NEVER);
         self.watch.set_due(Side::Read, NEVER);
     }
@@ -204,12 +212,15 @@ impl Client {
     /// More of the request's body is waited for.
     pub(crate) fn body_awaited(&self) {
         if self.watch.due(Side::Read) == NEVER {
-            self.watch.set_due(Side::Read, self.now_ms() + self.config().body_ms);
+            let now_ms = self.now_ms();
+            let due_ms = self.sends.wait(now_ms).min(now_ms + self.config().body_ms);
+            self.watch.set_due(Side::Read, due_ms);
         }
     }
 
-    /// Some of the request's body has come.
-    pub(crate) fn body_moved(&self) {
+    /// So many bytes of the request's body have come.
+    pub(crate) fn body_moved(&self, bytes: usize) {
+        self.sends.moved(self.now_ms(), bytes);
         if self.phase.get() == Phase::Busy {
             self.watch.set_due(Side::Read, NEVER);
         }
@@ -227,12 +238,15 @@ impl Client {
     /// The socket takes no more for now.
     pub(super) fn write_blocked(&self) {
         if !self.is_writing() {
-            self.watch.set_due(Side::Write, self.now_ms() + self.config().send_ms);
+            let now_ms = self.now_ms();
+            let due_ms = self.takes.wait(now_ms).min(now_ms + self.config().send_ms);
+            self.watch.set_due(Side::Write, due_ms);
         }
     }
 
-    /// The socket has taken something.
-    pub(super) fn write_moved(&self) {
+    /// The socket has taken so many bytes.
+    pub(super) fn write_moved(&self, bytes: usize) {
+        self.takes.moved(self.now_ms(), bytes);
         self.watch.set_due(Side::Write, NEVER);
     }
 

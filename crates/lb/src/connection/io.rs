@@ -62,9 +62,9 @@ impl ClientIo {
     }
 
     fn written(&self, result: Poll<Result<usize>>) -> Poll<Result<usize>> {
-        match result {
+        match &result {
             Poll::Pending => self.client.write_blocked(),
-            Poll::Ready(_) => self.client.write_moved(),
+            Poll::Ready(taken) => self.client.write_moved(*taken.as_ref().unwrap_or(&0)),
         }
         result
     }

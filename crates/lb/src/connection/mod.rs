@@ -1,10 +1,12 @@
 //! A client's connection, from its first byte to its last: TLS if the listener
-//! says so, hyper speaks HTTP on it, the scanner looks on, and the sweep ends what takes too long.
+//! says so, hyper speaks HTTP on it, the scanner looks on, and the sweep ends what
+//! takes too long.
 
 pub(crate) mod client;
 pub(crate) mod handshake;
 mod held;
 mod io;
+mod pace;
 pub(crate) mod proxy_protocol;
 mod stream;
 
@@ -41,6 +43,10 @@ const MAX_BUFFER_BYTES: usize = 128 * 1024;
 /// far, so that it reads the answer before it meets a reset.
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: u64 = 256 * 1024;
+/// And so after an answer of a server that did not wait for the whole request:
+/// many clients look for an answer only when they have sent all.
+const LONG_LINGER: Duration = Duration::from_secs(5);
+const LONG_LINGER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How a connection ends.
 pub(crate) enum End {
@@ -153,7 +159,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         End::Switched(server) => Box::pin(tunnel(&worker, &client, stream, early, *server)).await,
         End::Idle | End::Gone => {}
         End::Closed if client.has_ended() => {}
-        End::Closed => linger(stream).await,
+        End::Closed if worker.shared.is_draining() => linger(stream, LINGER, LINGER_BYTES).await,
+        End::Closed => linger(stream, LONG_LINGER, LONG_LINGER_BYTES).await,
         End::Answer(problem) => answer(&worker, stream, problem).await,
         End::Stalled | End::CutOff => {
             worker.stats().timeouts.add(u64::from(matches!(end, End::Stalled)));
@@ -182,7 +189,7 @@ async fn answer(worker: &Worker, mut stream: Stream, problem: Problem) {
     worker.refused(problem);
     let bytes = respond::raw(problem, &worker.plan().config.errors);
     if let Ok(Ok(())) = timeout(LINGER, stream.write_all(&bytes)).await {
-        linger(stream).await;
+        linger(stream, LINGER, LINGER_BYTES).await;
     }
 }
 
@@ -192,11 +199,11 @@ async fn take_leave(mut stream: Stream) {
 }
 
 /// Closes our side and reads on for a while (RFC 9112 9.6).
-async fn linger(mut stream: Stream) {
+async fn linger(mut stream: Stream, longest: Duration, most_bytes: u64) {
     if !matches!(timeout(LINGER, stream.shutdown()).await, Ok(Ok(()))) {
         return;
     }
-    let mut rest = stream.take(LINGER_BYTES);
+    let mut rest = stream.take(most_bytes);
     let mut sink = tokio::io::sink();
-    let _whatever_comes = timeout(LINGER, tokio::io::copy(&mut rest, &mut sink)).await;
+    let _whatever_comes = timeout(longest, tokio::io::copy(&mut rest, &mut sink)).await;
 }

@@ -47,10 +47,12 @@ impl AnswerBody {
         worker: &Rc<Worker>,
         link: &Rc<Link>,
         between_bytes_ms: u64,
+        due_ms: u64,
         in_flight: InFlight,
     ) -> Self {
         // From here on nothing is sent again.
         upstream.watch.reset();
+        upstream.watch.set_due(Side::Write, due_ms);
         let mut body = Self {
             incoming,
             source: Some(SourceConnection {

@@ -10,7 +10,11 @@ use hyper::body::Incoming;
 use super::{Upstream, answer};
 use crate::problem::Problem;
 use crate::request::body::RequestBody;
-use crate::watch::Alarm;
+use crate::watch::{Alarm, Side, Watch};
+
+/// A server may send any number of informational answers before the one that
+/// counts (RFC 9110 15.2), which are passed over; but not for ever.
+const MAX_BYTES_BEFORE_ANSWER: u64 = 2 * 1024 * 1024;
 
 /// An attempt without an answer.
 pub(crate) struct Lost {
@@ -44,7 +48,8 @@ pub(crate) async fn send(
     upgrade: Option<&HeaderValue>,
 ) -> Result<(Response<Incoming>, Box<Upstream>), Lost> {
     upstream.upgrades = upgrade.is_some();
-    let written_before = upstream.written_bytes.get();
+    let written_before = upstream.counts.written_bytes.get();
+    let read_before = upstream.counts.read_bytes.get();
     let mut answering = pin!(upstream.sender.try_send_request(request));
     let result = poll_fn(|cx| {
         upstream.watch.listen(cx);
@@ -57,7 +62,10 @@ pub(crate) async fn send(
         }
         match upstream.watch.alarm() {
             Some(Alarm::ServerLost) => Poll::Ready(Err((Problem::ServerLost, false))),
-            Some(_) => Poll::Ready(Err((Problem::FirstByteTimeout, false))),
+            Some(_) => Poll::Ready(Err((late(&upstream.watch, Problem::FirstByteTimeout), false))),
+            None if upstream.counts.read_bytes.get() - read_before > MAX_BYTES_BEFORE_ANSWER => {
+                Poll::Ready(Err((Problem::AnswerMalformed, false)))
+            }
             None => Poll::Pending,
         }
     })
@@ -69,9 +77,19 @@ pub(crate) async fn send(
         },
         Err((problem, handed_back)) => Err(Lost {
             problem,
-            unwritten: handed_back || upstream.written_bytes.get() == written_before,
+            unwritten: handed_back || upstream.counts.written_bytes.get() == written_before,
             reused: upstream.reused && problem == Problem::ConnectionLost,
         }),
+    }
+}
+
+/// What it means that a deadline of `watch` has passed: for the whole request, which
+/// goes by its second one, or for this step of it.
+pub(super) fn late(watch: &Watch, step: Problem) -> Problem {
+    if watch.due(Side::Write) <= watch.due(Side::Read) {
+        Problem::RequestTimeout
+    } else {
+        step
     }
 }
 

@@ -9,7 +9,6 @@ pub(crate) mod idle;
 mod io;
 pub(crate) mod switch;
 
-use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -19,7 +18,7 @@ use hyper_util::rt::TokioIo;
 
 pub(crate) use connect::connect;
 
-use self::io::ServerIo;
+use self::io::{Counts, ServerIo};
 use crate::request::body::RequestBody;
 use crate::watch::Watched;
 
@@ -33,7 +32,7 @@ pub(crate) struct Upstream {
     upgrades: bool,
     /// Deadlines of the request that uses it.
     pub(crate) watch: Watched,
-    written_bytes: Rc<Cell<u64>>,
+    counts: Rc<Counts>,
     /// It has answered before, so the server may have hung up in the meantime
     /// without any fault.
     pub(crate) reused: bool,
