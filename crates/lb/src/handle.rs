@@ -121,7 +121,8 @@ async fn answer(
 
     let began = Instant::now();
     let chunked = parts.headers.contains_key(TRANSFER_ENCODING);
-    let upgrade = upgrade::wanted(&parts.headers).filter(|_| client.asks_to_upgrade());
+    let asks = client.asks_to_upgrade();
+    let upgrade = asks.then(|| upgrade::wanted(&parts.headers)).flatten();
     let sender = Sender {
         address: &client.address,
         trusted: client.trusted,

@@ -44,6 +44,32 @@ async fn a_refusal_arrives_at_a_client_that_sends_all_before_it_looks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_length_that_breaks_off_beside_its_request_is_seen_to_break_off() {
+    // Whoever writes learns of the reset first, and then it looks to the reader like
+    // an end.
+    let server = Raw::serving(|mut stream, _, _| async move {
+        let _sent = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhalf").await;
+        let _some = stream.read_exact(&mut vec![0; 1_000_000]).await;
+        socket2::SockRef::from(&stream)
+            .set_linger(Some(Duration::ZERO))
+            .expect("an option");
+    })
+    .await;
+    let balancer = in_front_of(&server).await;
+    let body = vec![b'x'; 5_000_000];
+    for round in 0..20 {
+        let mut client = Client::connect(balancer.address).await;
+        client.send(post(body.len())).await;
+        let _reset_on_the_way = client.stream.write_all(&body).await;
+        let answer = client.try_read("POST").await;
+        assert!(
+            answer.as_ref().is_none_or(|answer| answer.status == 502),
+            "round {round}: {answer:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cve_2025_4366_a_connection_with_half_a_request_on_it_is_not_used_again() {
     let connections = Arc::new(AtomicUsize::new(0));
     let server = Raw::serving({

@@ -7,7 +7,7 @@
 //! behind it.
 
 use std::cell::Cell;
-use std::io::{IoSlice, Result};
+use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -19,6 +19,8 @@ use tokio::net::TcpStream;
 pub(crate) struct ServerIo {
     stream: TcpStream,
     counts: Rc<Counts>,
+    /// A write has failed.
+    broken: bool,
 }
 
 /// What has passed through a socket.
@@ -30,22 +32,30 @@ pub(super) struct Counts {
 
 impl ServerIo {
     pub(crate) fn new(stream: TcpStream, counts: Rc<Counts>) -> Self {
-        Self { stream, counts }
+        Self {
+            stream,
+            counts,
+            broken: false,
+        }
     }
 
     pub(super) fn into_stream(self) -> TcpStream {
         self.stream
     }
 
-    fn written(&self, result: Poll<Result<usize>>) -> Poll<Result<usize>> {
+    fn written(&mut self, result: Poll<Result<usize>>) -> Poll<Result<usize>> {
         match result {
             Poll::Ready(Ok(bytes)) => {
                 let before = self.counts.written_bytes.get();
                 self.counts.written_bytes.set(before + bytes as u64);
                 Poll::Ready(Ok(bytes))
             }
-            // The reader is woken by the same break.
-            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(_)) => {
+                // The reader is woken by the same break.
+                self.broken = true;
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
         }
     }
 }
@@ -55,6 +65,11 @@ impl AsyncRead for ServerIo {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         let read = (buf.filled().len() - before) as u64;
+        if read == 0 && self.broken {
+            // A socket tells its error once, and the writer has heard it. Without it
+            // this would be a good end.
+            return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
+        }
         self.counts.read_bytes.set(self.counts.read_bytes.get() + read);
         Poll::Ready(Ok(()))
     }

@@ -9,6 +9,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tracing::debug;
 
 use super::Upstream;
+use super::exchange::late;
 use crate::pool::server::InFlight;
 use crate::problem::Problem;
 use crate::tunnel::ServerSide;
@@ -31,7 +32,7 @@ pub(crate) async fn switch(mut upstream: Box<Upstream>, in_flight: InFlight) -> 
     })
     .await;
     let Some(parts) = upstream.parts else {
-        return Err(Problem::FirstByteTimeout);
+        return Err(late(&upstream.watch, Problem::FirstByteTimeout));
     };
     let stream = parts.io.into_inner().into_stream();
     let keepalive = TcpKeepalive::new()
