@@ -3,7 +3,8 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use http::Response;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Response, StatusCode};
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -20,6 +21,7 @@ use crate::retry;
 use crate::upstream::body::AnswerBody;
 use crate::upstream::connect;
 use crate::upstream::exchange::{self, Lost};
+use crate::upstream::switch::switch;
 use crate::watch::{GiveUp, Side};
 use crate::worker::Worker;
 
@@ -221,11 +223,13 @@ async fn attempt(
     let upstream = match kept {
         Some(upstream) => upstream,
         None => {
-            let upstream = connect(worker, link, config).await.map_err(|problem| Lost {
-                problem,
-                unwritten: true,
-                reused: false,
-            })?;
+            let upstream = connect(worker, link, config, outgoing.due_ms())
+                .await
+                .map_err(|problem| Lost {
+                    problem,
+                    unwritten: true,
+                    reused: false,
+                })?;
             worker.server_traffic(link, |traffic| traffic.connects.add(1));
             view.traffic(worker.id).connects.add(1);
             upstream
@@ -233,23 +237,36 @@ async fn attempt(
     };
     let watch = &upstream.watch;
     watch.set_due(Side::Read, worker.clock.now_ms() + config.first_byte_ms);
+    watch.set_due(Side::Write, outgoing.due_ms());
     // A server that is tried although probes find nobody there is waited for.
     if outgoing.is_repeatable() && !link.server.is_dead() {
         watch.set_give_up(GiveUp::IfDead);
     }
     let request = outgoing.request(watch.handle());
-    match exchange::send(upstream, request).await {
-        Ok((response, upstream)) => {
+    match exchange::send(upstream, request, outgoing.upgrade()).await {
+        Ok((mut response, upstream)) => {
             if let Some(source) = outgoing.source() {
                 source.set_answered();
+                // RFC 9112 9.3: what is left of the request may never be read, and
+                // then nothing can follow it.
+                if !source.is_over() {
+                    response
+                        .headers_mut()
+                        .insert(CONNECTION, HeaderValue::from_static("close"));
+                }
             }
             link.server.succeeded();
             let elapsed_us = began.elapsed().as_micros() as u64;
             worker.server_traffic(link, |traffic| traffic.answered(response.status(), elapsed_us));
             view.gate.record(elapsed_us);
-            Ok(response.map(|incoming| {
-                AnswerBody::new(incoming, upstream, worker, link, config.between_bytes_ms, place.take())
-            }))
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                let switched = switch(upstream, place.take()).await;
+                let server = Box::new(switched.map_err(Lost::seen)?);
+                return Ok(response.map(|incoming| AnswerBody::switched(incoming, server)));
+            }
+            let (between_ms, due_ms) = (config.between_bytes_ms, outgoing.due_ms());
+            Ok(response
+                .map(|incoming| AnswerBody::new(incoming, upstream, worker, link, between_ms, due_ms, place.take())))
         }
         Err(mut lost) => {
             if lost.problem == Problem::FirstByteTimeout {

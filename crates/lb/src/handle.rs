@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -20,10 +20,11 @@ use crate::outgoing::Outgoing;
 use crate::overload::UnderWay;
 use crate::problem::Problem;
 use crate::request::headers::{Sender, X_REQUEST_ID, prepare_request};
-use crate::request::{id, target};
+use crate::request::{id, target, upgrade};
 use crate::respond;
 use crate::route::{self, Target};
 use crate::upstream::body::{AnswerBody, CutOff};
+use crate::watch::NEVER;
 use crate::worker::Worker;
 
 const MAX_FORWARDS: HeaderName = HeaderName::from_static("max-forwards");
@@ -54,13 +55,14 @@ pub(crate) async fn handle(
             )
         }
     };
+    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, request_id);
     if let Some(hsts) = &client.hsts {
         headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
     }
     // After a drain has begun nobody shall come back on this connection.
-    if worker.shared.is_draining() {
+    if worker.shared.is_draining() && !switches {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response.map(|kind| ClientBody {
@@ -130,17 +132,38 @@ async fn answer(
 
     let began = Instant::now();
     let chunked = parts.headers.contains_key(TRANSFER_ENCODING);
+    let asks = client.asks_to_upgrade();
+    let upgrade = asks.then(|| upgrade::wanted(&parts.headers)).flatten();
     let sender = Sender {
         address: &client.address,
         trusted: client.trusted,
         scheme: client.scheme(),
     };
     *request_id = Some(prepare_request(&mut parts.headers, chunked, &sender));
+    if let Some(protocols) = &upgrade {
+        upgrade::ask(&mut parts.headers, protocols.clone());
+    }
     let body = (!body.is_end_stream()).then_some(body);
     let view = &plan.pools[pool];
-    let first_byte_ms = view.pool.config.upstream.first_byte_ms;
-    let outgoing = Outgoing::new(parts.method, parts.uri, parts.headers, body, client, first_byte_ms);
-    let response = forward(worker, &plan, view, key, outgoing).await?;
+    let upstream = &view.pool.config.upstream;
+    let due_ms = match upstream.request_ms {
+        0 => NEVER,
+        request_ms => client.now_ms() + request_ms,
+    };
+    let outgoing = Outgoing::new(
+        parts.method,
+        parts.uri,
+        parts.headers,
+        body,
+        client,
+        upstream.first_byte_ms,
+    )
+    .with_upgrade(upgrade)
+    .with_due(due_ms);
+    let mut response = forward(worker, &plan, view, key, outgoing).await?;
+    if let Some(server) = response.body_mut().take_switched() {
+        client.switch(server);
+    }
     let elapsed_us = began.elapsed().as_micros() as u64;
     view.traffic(worker.id).answered(response.status(), elapsed_us);
     Ok(response.map(Kind::Answer))

@@ -46,6 +46,7 @@ mod status;
 mod threads;
 mod times;
 mod tls;
+mod tunnel;
 mod upstream;
 mod watch;
 mod worker;

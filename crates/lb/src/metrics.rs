@@ -93,6 +93,8 @@ pub(crate) struct WorkerStats {
     pub(crate) resumptions: Counter,
     /// TLS handshakes that did not come to their end.
     pub(crate) failed_handshakes: Counter,
+    /// Connections closed for want of a PROXY protocol header.
+    pub(crate) unannounced: Counter,
     /// Connections open now.
     pub(crate) open: AtomicU64,
     /// Requests begun.
@@ -101,6 +103,9 @@ pub(crate) struct WorkerStats {
     pub(crate) own_answers: [Counter; 5],
     /// Connections ended because a deadline passed.
     pub(crate) timeouts: Counter,
+    /// Connections that became tunnels, and those that are tunnels now.
+    pub(crate) tunnels: Counter,
+    pub(crate) tunnels_open: AtomicU64,
     /// Requests refused for their framing before they were parsed.
     pub(crate) refused: Counter,
     /// Requests refused because there were too many in the whole balancer.

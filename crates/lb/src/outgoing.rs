@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use crate::connection::client::Client;
 use crate::request::body::{RequestBody, Source};
 use crate::retry::is_idempotent;
-use crate::watch::Watch;
+use crate::watch::{NEVER, Watch};
 
 /// What goes to a server.
 pub(crate) struct Outgoing {
@@ -21,6 +21,10 @@ pub(crate) struct Outgoing {
     /// ready than a second map, and hardly ever needed.
     saved: Vec<(HeaderName, HeaderValue)>,
     body: Option<Rc<Source>>,
+    /// The protocols that a server may switch to.
+    upgrade: Option<HeaderValue>,
+    /// When all of it has to be over, its answer included, or [`NEVER`].
+    due_ms: u64,
 }
 
 impl Outgoing {
@@ -42,7 +46,29 @@ impl Outgoing {
             headers: Cell::new(Some(headers)),
             saved,
             body: body.map(|incoming| Source::new(incoming, client.clone(), first_byte_ms)),
+            upgrade: None,
+            due_ms: NEVER,
         }
+    }
+
+    /// A request to upgrade: its head has asked for these protocols already.
+    pub(crate) fn with_upgrade(self, upgrade: Option<HeaderValue>) -> Self {
+        Self { upgrade, ..self }
+    }
+
+    /// A request that has to be over by then.
+    pub(crate) fn with_due(self, due_ms: u64) -> Self {
+        Self { due_ms, ..self }
+    }
+
+    /// When all of it has to be over.
+    pub(crate) fn due_ms(&self) -> u64 {
+        self.due_ms
+    }
+
+    /// The protocols that a server may switch to, if it is asked to.
+    pub(crate) fn upgrade(&self) -> Option<&HeaderValue> {
+        self.upgrade.as_ref()
     }
 
     /// Whether a server that may have seen it can be followed by another.
@@ -63,7 +89,7 @@ impl Outgoing {
     /// Whether several servers may work on it at once: nothing is changed by it,
     /// and there is no body that they would have to share.
     pub(crate) fn may_be_doubled(&self) -> bool {
-        matches!(self.method, Method::GET | Method::HEAD) && self.body.is_none()
+        matches!(self.method, Method::GET | Method::HEAD) && self.body.is_none() && self.upgrade.is_none()
     }
 
     /// The client's body, if there is one.

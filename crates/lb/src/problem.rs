@@ -69,6 +69,8 @@ pub(crate) enum Problem {
     ConnectionLost,
     #[error("the server did not answer in time")]
     FirstByteTimeout,
+    #[error("the request took too long as a whole")]
+    RequestTimeout,
     #[error("the server was declared dead while it owed an answer")]
     ServerLost,
     #[error("the server's answer is not valid HTTP")]
@@ -111,6 +113,7 @@ impl Problem {
             | P::ConnectRefused
             | P::NoRoute
             | P::PlainHttp
+            | P::RequestTimeout
             | P::NoServer => false,
         }
     }

@@ -38,7 +38,7 @@ pub(crate) fn status(problem: Problem) -> StatusCode {
             StatusCode::SERVICE_UNAVAILABLE
         }
         P::ConnectFailed | P::ConnectionLost | P::ServerLost | P::AnswerMalformed => StatusCode::BAD_GATEWAY,
-        P::ConnectTimeout | P::FirstByteTimeout => StatusCode::GATEWAY_TIMEOUT,
+        P::ConnectTimeout | P::FirstByteTimeout | P::RequestTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
 }
 

@@ -17,6 +17,7 @@ use tracing::warn;
 use crate::config::ClientConfig;
 use crate::connection;
 use crate::connection::handshake::Handshakes;
+use crate::connection::proxy_protocol::{self, Refused};
 use crate::drain::Stage;
 use crate::metrics::{Traffic, WorkerStats};
 use crate::overload::Share;
@@ -196,14 +197,29 @@ impl Worker {
         }
     }
 
-    fn admit(self: &Rc<Self>, (stream, peer): (TcpStream, SocketAddr), secure: bool) {
+    fn admit(self: &Rc<Self>, (mut stream, peer): (TcpStream, SocketAddr), secure: bool) {
         self.stats().accepted.add(1);
-        let Some(place) = Place::take(self.clone(), peer.ip().to_canonical()) else {
+        let mut place = Place::take(self.clone());
+        let config = &self.plan().config;
+        let announced = if secure {
+            config.tls.proxy_protocol
+        } else {
+            config.proxy_protocol
+        };
+        // Behind a proxy it is not known yet whose connection this is.
+        if !announced && !place.enter(peer.ip().to_canonical()) {
             self.stats().turned_away.add(1);
             return;
-        };
+        }
         tokio::task::spawn_local(async move {
-            connection::serve(place.worker.clone(), stream, peer, secure).await;
+            let client = if announced {
+                place.announced(&mut stream, peer).await
+            } else {
+                Some(peer)
+            };
+            if let Some(client) = client {
+                connection::serve(place.worker.clone(), stream, client, secure).await;
+            }
             drop(place);
         });
     }
@@ -237,37 +253,61 @@ impl Worker {
 /// A place among the allowed connections, given back when dropped.
 struct Place {
     worker: Rc<Worker>,
-    address: IpAddr,
-    counts: bool,
+    /// The address that it is counted for, if it is.
+    counted: Option<IpAddr>,
 }
 
 impl Place {
-    /// `None` if this address has all that one may have.
-    fn take(worker: Rc<Worker>, address: IpAddr) -> Option<Self> {
-        let client = worker.plan().client.clone();
-        let counts = !client.trusts(address);
-        if counts
-            && !worker
-                .shared
-                .addresses
-                .enter(address, client.max_connections_per_address)
-        {
-            return None;
-        }
+    fn take(worker: Rc<Worker>) -> Self {
         worker.shared.connections.fetch_add(1, Relaxed);
         worker.stats().open.fetch_add(1, Relaxed);
-        Some(Self {
-            worker,
-            address,
-            counts,
-        })
+        Self { worker, counted: None }
+    }
+
+    /// Counts the connection for its client. Answers false if this address has all
+    /// that one may have.
+    fn enter(&mut self, address: IpAddr) -> bool {
+        let client = self.worker.plan().client.clone();
+        if client.trusts(address) {
+            return true;
+        }
+        let addresses = &self.worker.shared.addresses;
+        let enters = addresses.enter(address, client.max_connections_per_address);
+        self.counted = enters.then_some(address);
+        enters
+    }
+
+    /// Whose connection it is, by the PROXY protocol. `None` if it is to be closed.
+    async fn announced(&mut self, stream: &mut TcpStream, peer: SocketAddr) -> Option<SocketAddr> {
+        let worker = self.worker.clone();
+        let proxies = &worker.plan().client.trusted_proxies;
+        let may_speak = proxies.is_empty() || worker.plan().client.trusts(peer.ip().to_canonical());
+        let read = if may_speak {
+            Box::pin(proxy_protocol::read(&worker, stream)).await
+        } else {
+            Err(Refused)
+        };
+        match read {
+            Err(Refused) => {
+                worker.stats().unannounced.add(1);
+                None
+            }
+            Ok(source) => {
+                let client = source.unwrap_or(peer);
+                let enters = self.enter(client.ip().to_canonical());
+                if !enters {
+                    worker.stats().turned_away.add(1);
+                }
+                enters.then_some(client)
+            }
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.counts {
-            self.worker.shared.addresses.leave(self.address);
+        if let Some(address) = self.counted {
+            self.worker.shared.addresses.leave(address);
         }
         self.worker.shared.connections.fetch_sub(1, Relaxed);
         self.worker.stats().open.fetch_sub(1, Relaxed);

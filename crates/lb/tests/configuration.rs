@@ -65,9 +65,18 @@ fn every_mistake_names_its_key() {
             "`tls.certificates[0].certificate`: /nowhere/a.pem",
         ),
         (tls("certificates = [{ certificate = \"a.pem\" }]"), "key"),
+        ("[client]\ntunnel_idle_ms = 1".into(), "`client.tunnel_idle_ms`"),
+        (
+            "[client]\nmin_body_bytes_per_second = 10000000000".into(),
+            "`client.min_body_bytes_per_second`",
+        ),
         ("[retry]\nattempts = 0".into(), "`retry.attempts`"),
         ("[retry]\nbackoff_ms = 60000".into(), "`retry.backoff_ms`"),
         ("[client]\nmax_requests = 0".into(), "`client.max_requests`"),
+        (
+            pool("upstream.request_ms = 1000000000"),
+            "`pools[0].upstream.request_ms`",
+        ),
         ("pools = []".into(), "`pools`"),
         (pool("servers = []"), "`pools[0].servers`"),
         (pool("servers = [\"app:8000\"]"), "dns:NAME:PORT"),

@@ -5,7 +5,8 @@ mod support;
 
 use std::time::Duration;
 
-use support::{App, Balancer, Client, Reply};
+use support::{App, Balancer, Client, PATIENCE, Raw, Reply};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SHORT: &str = "[client]\nhead_ms = 300\nidle_ms = 400\nbody_ms = 300\nsend_ms = 500";
 
@@ -138,4 +139,70 @@ async fn at_the_limit_of_connections_idle_ones_make_room() {
     let answer = support::get(balancer.address, "a", "/").await;
     assert_eq!(answer.text(), "hi");
     assert!(balancer.metric("lb_connections_open") <= 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_may_have_a_deadline_as_a_whole() {
+    let app = App::doing(|_| Reply::Hang).await;
+    let balancer = Balancer::in_front_of(&[&app], "upstream.request_ms = 300", "").await;
+    assert_eq!(support::get(balancer.address, "a", "/").await.status, 504);
+    // The operator's wish, and nobody's fault.
+    assert_eq!((app.count(), balancer.metric("lb_failures_total")), (1, 0));
+
+    // An answer that goes on and on is cut off.
+    let server = Raw::serving(|mut stream, _, _| async move {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let mut sent = stream.write_all(head.as_bytes()).await;
+        while sent.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            sent = stream.write_all(b"1\r\nx\r\n").await;
+        }
+    })
+    .await;
+    let balancer = Balancer::in_front_of_addresses(&[server.address], "upstream.request_ms = 300", "").await;
+    let mut client = Client::connect(balancer.address).await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(client.try_read("GET").await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_drips_is_408_although_every_drop_is_in_time() {
+    let app = App::saying("hi").await;
+    let balancer = Balancer::in_front_of(&[&app], "", "").await;
+    let mut client = Client::connect(balancer.address).await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+        .await;
+    let answer = loop {
+        client.send("x").await;
+        if let Ok(answer) = tokio::time::timeout(Duration::from_millis(100), client.stream.readable()).await {
+            answer.expect("readable");
+            break client.read("POST").await;
+        }
+    };
+    assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_sips_its_answer_is_cut_although_every_sip_is_in_time() {
+    let server = Raw::serving(|mut stream, _, _| async move {
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n";
+        let mut sent = stream.write_all(head.as_bytes()).await;
+        while sent.is_ok() {
+            sent = stream.write_all(&[b'x'; 1 << 16]).await;
+        }
+    })
+    .await;
+    let top = "[client]\nmin_send_bytes_per_second = 50000000\nsend_ms = 60000";
+    let balancer = Balancer::in_front_of_addresses(&[server.address], "", top).await;
+    let mut client = Client::connect(balancer.address).await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let mut sip = vec![0; 1 << 16];
+    let read_all = async {
+        while matches!(client.stream.read(&mut sip).await, Ok(1..)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, read_all).await.expect("cut in time");
+    assert_eq!(balancer.metric("lb_timeouts_total"), 1);
 }

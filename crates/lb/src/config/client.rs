@@ -35,6 +35,14 @@ pub struct ClientConfig {
     pub body_ms: u64,
     /// For a client to take any more of its answer, milliseconds. Above: cut.
     pub send_ms: u64,
+    /// The least that a request's body moves at while the client is waited for,
+    /// bytes a second. Below, after a grace: 408. 0: no least.
+    pub min_body_bytes_per_second: u64,
+    /// The least that an answer is taken at while the client is waited for, bytes a
+    /// second. Below, after a grace: cut. 0: no least.
+    pub min_send_bytes_per_second: u64,
+    /// Without a byte in either direction of a tunnel, milliseconds. Above: closed.
+    pub tunnel_idle_ms: u64,
     /// Proxies in front of the balancer whose X-Forwarded-* and X-Request-Id
     /// are believed, and whose connections are not counted by address.
     pub trusted_proxies: Vec<IpNet>,
@@ -53,6 +61,9 @@ impl Default for ClientConfig {
             idle_ms: 60_000,
             body_ms: 15_000,
             send_ms: 30_000,
+            min_body_bytes_per_second: 240,
+            min_send_bytes_per_second: 240,
+            tunnel_idle_ms: 3_600_000,
             trusted_proxies: Vec::new(),
         }
     }
@@ -95,6 +106,12 @@ impl ClientConfig {
         ] {
             within(key, value, 100, 3_600_000)?;
         }
-        Ok(())
+        for (key, value) in [
+            ("client.min_body_bytes_per_second", self.min_body_bytes_per_second),
+            ("client.min_send_bytes_per_second", self.min_send_bytes_per_second),
+        ] {
+            within(key, value, 0, 1_000_000_000)?;
+        }
+        within("client.tunnel_idle_ms", self.tunnel_idle_ms, 100, 7 * 24 * 3_600_000)
     }
 }

@@ -38,6 +38,8 @@ pub struct Config {
     pub service: ServiceSettings,
     /// Where clients connect.
     pub listen: SocketAddr,
+    /// Whether every connection there begins with a PROXY protocol header.
+    pub proxy_protocol: bool,
     /// Threads that serve, each with its own listener and its own connections
     /// to servers. 0: one a core. At most 256.
     pub workers: usize,
@@ -63,6 +65,7 @@ impl Default for Config {
         Self {
             service: ServiceSettings::default(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            proxy_protocol: false,
             workers: 0,
             drain_notice_ms: 500,
             tls: TlsConfig::default(),

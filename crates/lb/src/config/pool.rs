@@ -148,6 +148,8 @@ pub struct UpstreamConfig {
     pub first_byte_ms: u64,
     /// Between two pieces of an answer's body, milliseconds.
     pub between_bytes_ms: u64,
+    /// From a request's head to its answer's last byte, milliseconds. 0: no limit.
+    pub request_ms: u64,
     /// For the server's system to acknowledge what was sent, milliseconds.
     /// Tells a machine that is gone from one that is slow.
     pub unacknowledged_ms: u64,
@@ -166,6 +168,7 @@ impl Default for UpstreamConfig {
             connect_ms: 1000,
             first_byte_ms: 30_000,
             between_bytes_ms: 60_000,
+            request_ms: 0,
             unacknowledged_ms: 5000,
             max_idle: 128,
             idle_ms: 4000,
@@ -256,6 +259,7 @@ fn check_one(pool: &PoolConfig, key: impl Fn(&str) -> String) -> Result<(), Conf
         10,
         24 * 3_600_000,
     )?;
+    within(key("upstream.request_ms"), upstream.request_ms, 0, 24 * 3_600_000)?;
     within(
         key("upstream.unacknowledged_ms"),
         upstream.unacknowledged_ms,

@@ -17,6 +17,8 @@ use crate::tls::certificates;
 pub struct TlsConfig {
     /// Where clients connect with TLS. `None`: nowhere.
     pub listen: Option<SocketAddr>,
+    /// Whether every connection there begins with a PROXY protocol header.
+    pub proxy_protocol: bool,
     /// The port that clients see, for redirects. 0: that of `listen`.
     pub public_port: u16,
     /// Certificates, chosen by the name that a client asks for.
@@ -69,6 +71,7 @@ impl Default for TlsConfig {
         ];
         Self {
             listen: None,
+            proxy_protocol: false,
             public_port: 0,
             certificates: Vec::new(),
             local_ca: PathBuf::new(),

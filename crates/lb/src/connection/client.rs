@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 
 use super::End;
+use super::pace::Pace;
 use crate::config::ClientConfig;
 use crate::problem::Problem;
 use crate::request::framing::Refused;
 use crate::tls::Generation;
+use crate::tunnel::ServerSide;
 use crate::watch::{Alarm, NEVER, Side, Watched};
 use crate::worker::Worker;
 
@@ -55,6 +57,15 @@ pub(crate) struct Client {
     ended: Cell<bool>,
     reset: Cell<bool>,
     cut_off: Cell<bool>,
+    /// How fast it sends a body, and takes an answer.
+    sends: Pace,
+    takes: Pace,
+    /// Requests begun, and which of them, counted from 1, asks for an upgrade and
+    /// has no answer yet. 0: none.
+    requests: Cell<u64>,
+    undecided: Cell<u64>,
+    /// The server's side of the tunnel that this connection becomes.
+    switched: Cell<Option<Box<ServerSide>>>,
     /// When it connected, until it sends something.
     silent_since: Cell<Option<Instant>>,
 }
@@ -77,12 +88,17 @@ impl Client {
             secure: tls.is_some(),
             hsts: tls.and_then(|tls| tls.hsts.clone()),
             worker: worker.clone(),
+            sends: Pace::new(config.min_body_bytes_per_second, config.body_ms),
+            takes: Pace::new(config.min_send_bytes_per_second, config.send_ms),
             config,
             phase: Cell::new(Phase::Idle),
             refused: Cell::new(None),
             ended: Cell::new(false),
             reset: Cell::new(false),
             cut_off: Cell::new(false),
+            requests: Cell::new(0),
+            undecided: Cell::new(0),
+            switched: Cell::new(None),
             silent_since: Cell::new(Some(Instant::now())),
         }
     }
@@ -139,27 +155,72 @@ impl Client {
     /// A head is complete.
     pub(crate) fn request_begins(&self) {
         self.phase.set(Phase::Busy);
+        self.requests.set(self.requests.get() + 1);
+        self.sends.restart();
+        self.takes.restart();
         self.watch.set_idle_since(NEVER);
         self.watch.set_due(Side::Read, NEVER);
     }
 
     /// The answer is on its way out.
     pub(crate) fn answer_ends(&self) {
+        if self.asks_to_upgrade() {
+            if self.is_switched() {
+                return;
+            }
+            self.undecided.set(0);
+        }
         self.phase.set(Phase::Idle);
         let now_ms = self.now_ms();
         self.watch.set_idle_since(now_ms);
         self.watch.set_due(Side::Read, now_ms + self.config().idle_ms);
     }
 
+    /// The request of this number asks for an upgrade.
+    pub(super) fn set_undecided(&self, number: u64) {
+        self.undecided.set(number);
+    }
+
+    /// Whether it is still to come out what follows a request to upgrade.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.undecided.get() != 0
+    }
+
+    /// Whether the request under way is the one that asks for an upgrade, with
+    /// everything behind it held back.
+    pub(crate) fn asks_to_upgrade(&self) -> bool {
+        self.undecided.get() == self.requests.get()
+    }
+
+    /// The answer under way is the last: the connection becomes a tunnel then.
+    pub(crate) fn switch(&self, server: Box<ServerSide>) {
+        self.switched.set(Some(server));
+    }
+
+    fn is_switched(&self) -> bool {
+        let server = self.switched.take();
+        let is_switched = server.is_some();
+        self.switched.set(server);
+        is_switched
+    }
+
+    /// The server's side, when the answer is out.
+    pub(super) fn take_switched(&self) -> Option<Box<ServerSide>> {
+        self.switched.take()
+    }
+
     /// More of the request's body is waited for.
     pub(crate) fn body_awaited(&self) {
         if self.watch.due(Side::Read) == NEVER {
-            self.watch.set_due(Side::Read, self.now_ms() + self.config().body_ms);
+            let now_ms = self.now_ms();
+            let due_ms = self.sends.wait(now_ms).min(now_ms + self.config().body_ms);
+            self.watch.set_due(Side::Read, due_ms);
         }
     }
 
-    /// Some of the request's body has come.
-    pub(crate) fn body_moved(&self) {
+    /// So many bytes of the request's body have come.
+    pub(crate) fn body_moved(&self, bytes: usize) {
+        self.sends.moved(self.now_ms(), bytes);
         if self.phase.get() == Phase::Busy {
             self.watch.set_due(Side::Read, NEVER);
         }
@@ -177,12 +238,15 @@ impl Client {
     /// The socket takes no more for now.
     pub(super) fn write_blocked(&self) {
         if !self.is_writing() {
-            self.watch.set_due(Side::Write, self.now_ms() + self.config().send_ms);
+            let now_ms = self.now_ms();
+            let due_ms = self.takes.wait(now_ms).min(now_ms + self.config().send_ms);
+            self.watch.set_due(Side::Write, due_ms);
         }
     }
 
-    /// The socket has taken something.
-    pub(super) fn write_moved(&self) {
+    /// The socket has taken so many bytes.
+    pub(super) fn write_moved(&self, bytes: usize) {
+        self.takes.moved(self.now_ms(), bytes);
         self.watch.set_due(Side::Write, NEVER);
     }
 

@@ -1,6 +1,7 @@
-//! Heads that are not whole yet. hyper gets a head when its end is here: it then
-//! never sees the beginning of something that the scanner goes on to refuse, and
-//! what all unfinished heads of a worker take up is counted and bounded.
+//! Heads that are not whole yet, and what follows a request to upgrade. hyper
+//! gets a head when its end is here: it then never sees the beginning of something
+//! that the scanner goes on to refuse, and what all unfinished heads of a worker
+//! take up is counted and bounded.
 
 use std::rc::Rc;
 
@@ -59,6 +60,12 @@ impl Held {
         self.worker.unfinished_bytes.set(total);
         self.counted = now;
         !grows || total <= self.most
+    }
+
+    /// Everything, for another use than hyper's.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        self.free = 0;
+        std::mem::take(&mut self.bytes)
     }
 
     /// Forgets what may not be passed on.

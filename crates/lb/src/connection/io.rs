@@ -44,6 +44,11 @@ impl ClientIo {
         self.stream
     }
 
+    /// What the client has sent behind its request to upgrade.
+    pub(super) fn take_held(&mut self) -> Vec<u8> {
+        self.held.take()
+    }
+
     /// hyper does not read while a request is being answered and flushes at each
     /// turn, so this is where a reset is seen. Closing its side, or sending the
     /// next request early, is a client's right and wakes nobody more than once.
@@ -57,9 +62,9 @@ impl ClientIo {
     }
 
     fn written(&self, result: Poll<Result<usize>>) -> Poll<Result<usize>> {
-        match result {
+        match &result {
             Poll::Pending => self.client.write_blocked(),
-            Poll::Ready(_) => self.client.write_moved(),
+            Poll::Ready(taken) => self.client.write_moved(*taken.as_ref().unwrap_or(&0)),
         }
         result
     }
@@ -78,6 +83,14 @@ impl AsyncRead for ClientIo {
                 // Nothing that follows means anything. The connection's task
                 // looks at the refusal after each poll and needs no waking.
                 return Poll::Pending;
+            }
+            if this.scanner.undecided().is_some() {
+                if this.client.is_undecided() {
+                    // The answer decides, and hyper looks again after it.
+                    return Poll::Pending;
+                }
+                this.go_on();
+                continue;
             }
             let before = buf.filled().len();
             ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
@@ -108,8 +121,31 @@ impl ClientIo {
             0
         };
         buf.set_filled(before + passed);
+        self.judge(verdict.err());
+        passed > 0
+    }
+
+    /// There was no upgrade: what was sent behind the request for one is the
+    /// beginning of a next request.
+    fn go_on(&mut self) {
+        self.scanner.go_on();
+        let bytes = self.held.take();
+        if !bytes.is_empty() {
+            self.client.received();
+            let verdict = self.scanner.scan(&bytes);
+            self.held.push(&bytes, verdict.unwrap_or_else(|refused| refused.keep));
+            self.judge(verdict.err());
+        }
+    }
+
+    /// Makes it known if the client asks for an upgrade, or is to be refused: for
+    /// what it said, or for lack of room.
+    fn judge(&mut self, refused: Option<Refused>) {
+        if let Some(number) = self.scanner.undecided() {
+            self.client.set_undecided(number);
+        }
         let fits = self.held.count(self.scanner.carried_bytes());
-        let refused = verdict.err().or_else(|| {
+        let refused = refused.or_else(|| {
             (!fits).then_some(Refused {
                 problem: Problem::TooManyHeads,
                 keep: 0,
@@ -121,7 +157,6 @@ impl ClientIo {
             self.held.count(0);
             self.client.refuse(refused);
         }
-        passed > 0
     }
 }
 
@@ -151,7 +186,7 @@ impl AsyncWrite for ClientIo {
         // none and is never late here.
         match flushed {
             Poll::Pending => self.client.write_blocked(),
-            Poll::Ready(_) if self.client.is_writing() => self.client.write_moved(),
+            Poll::Ready(_) if self.client.is_writing() => self.client.write_moved(0),
             Poll::Ready(_) => {}
         }
         flushed

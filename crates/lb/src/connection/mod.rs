@@ -1,10 +1,13 @@
 //! A client's connection, from its first byte to its last: TLS if the listener
-//! says so, hyper speaks HTTP on it, the scanner looks on, and the sweep ends what takes too long.
+//! says so, hyper speaks HTTP on it, the scanner looks on, and the sweep ends what
+//! takes too long.
 
 pub(crate) mod client;
 pub(crate) mod handshake;
 mod held;
 mod io;
+mod pace;
+pub(crate) mod proxy_protocol;
 mod stream;
 
 use std::future::poll_fn;
@@ -30,6 +33,7 @@ use crate::handle::handle;
 use crate::problem::Problem;
 use crate::respond;
 use crate::tls::Tls;
+use crate::tunnel::{self, Ended, ServerSide};
 use crate::watch::Alarm;
 use crate::worker::Worker;
 
@@ -39,12 +43,17 @@ const MAX_BUFFER_BYTES: usize = 128 * 1024;
 /// far, so that it reads the answer before it meets a reset.
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: u64 = 256 * 1024;
+/// And so after an answer of a server that did not wait for the whole request:
+/// many clients look for an answer only when they have sent all.
+const LONG_LINGER: Duration = Duration::from_secs(5);
+const LONG_LINGER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How a connection ends.
-#[derive(Debug)]
 pub(crate) enum End {
     /// Both sides are done, or one of them broke off.
     Closed,
+    /// It goes on as a tunnel to this server.
+    Switched(Box<ServerSide>),
     /// Nobody is missing an answer.
     Idle,
     /// The client has reset the connection and takes no answer.
@@ -105,7 +114,9 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         loop {
             match Pin::new(&mut connection).poll(cx) {
                 Poll::Ready(_) if client.was_cut_off() => return Poll::Ready(End::CutOff),
-                Poll::Ready(Ok(())) => return Poll::Ready(End::Closed),
+                Poll::Ready(Ok(())) => {
+                    return Poll::Ready(client.take_switched().map_or(End::Closed, End::Switched));
+                }
                 Poll::Ready(Err(error)) => {
                     debug!(%peer, %error, "client connection ended");
                     return Poll::Ready(End::Closed);
@@ -138,18 +149,38 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
     })
     .await;
 
-    let stream = connection.into_parts().io.into_inner().into_stream();
+    let mut io = connection.into_parts().io.into_inner();
+    let early = io.take_held();
+    let stream = io.into_stream();
     match end {
         End::Idle if stream.takes_leave() => take_leave(stream).await,
+        // Without room for what the client has sent already, there is no tunnel.
+        End::Switched(_) if client.refused().is_some() => cut(&stream),
+        End::Switched(server) => Box::pin(tunnel(&worker, &client, stream, early, *server)).await,
         End::Idle | End::Gone => {}
         End::Closed if client.has_ended() => {}
-        End::Closed => linger(stream).await,
+        End::Closed if worker.shared.is_draining() => linger(stream, LINGER, LINGER_BYTES).await,
+        End::Closed => linger(stream, LONG_LINGER, LONG_LINGER_BYTES).await,
         End::Answer(problem) => answer(&worker, stream, problem).await,
         End::Stalled | End::CutOff => {
             worker.stats().timeouts.add(u64::from(matches!(end, End::Stalled)));
-            // A plain close would look like a good end of an answer without length.
-            let _best_effort = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
+            cut(&stream);
         }
+    }
+}
+
+/// Makes the coming close a reset: a plain one would look like a good end of an
+/// answer without length.
+fn cut(stream: &Stream) {
+    let _best_effort = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
+}
+
+/// Passes on what is not HTTP any more, beginning with what was sent `early`.
+async fn tunnel(worker: &Worker, client: &Client, mut stream: Stream, early: Vec<u8>, server: ServerSide) {
+    match tunnel::run(worker, &client.watch, &mut stream, early, server).await {
+        Ended::Closed => {}
+        Ended::Idle => worker.stats().timeouts.add(1),
+        Ended::Broken => cut(&stream),
     }
 }
 
@@ -158,7 +189,7 @@ async fn answer(worker: &Worker, mut stream: Stream, problem: Problem) {
     worker.refused(problem);
     let bytes = respond::raw(problem, &worker.plan().config.errors);
     if let Ok(Ok(())) = timeout(LINGER, stream.write_all(&bytes)).await {
-        linger(stream).await;
+        linger(stream, LINGER, LINGER_BYTES).await;
     }
 }
 
@@ -168,11 +199,11 @@ async fn take_leave(mut stream: Stream) {
 }
 
 /// Closes our side and reads on for a while (RFC 9112 9.6).
-async fn linger(mut stream: Stream) {
+async fn linger(mut stream: Stream, longest: Duration, most_bytes: u64) {
     if !matches!(timeout(LINGER, stream.shutdown()).await, Ok(Ok(()))) {
         return;
     }
-    let mut rest = stream.take(LINGER_BYTES);
+    let mut rest = stream.take(most_bytes);
     let mut sink = tokio::io::sink();
-    let _whatever_comes = timeout(LINGER, tokio::io::copy(&mut rest, &mut sink)).await;
+    let _whatever_comes = timeout(longest, tokio::io::copy(&mut rest, &mut sink)).await;
 }

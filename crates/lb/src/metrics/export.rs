@@ -90,6 +90,12 @@ impl Collector for Export {
         )?;
         counters(
             encoder,
+            "lb_unannounced",
+            "Connections closed for want of a valid PROXY protocol header from a trusted address",
+            single(|w| &w.unannounced),
+        )?;
+        counters(
+            encoder,
             "lb_timeouts",
             "Client connections ended by a deadline",
             single(|w| &w.timeouts),
@@ -111,6 +117,19 @@ impl Collector for Export {
             "lb_requests_under_way",
             "Requests of clients whose answer is not out yet",
             vec![(Vec::new(), shared.requests.total() as u64)],
+        )?;
+        counters(
+            encoder,
+            "lb_tunnels",
+            "Connections that became tunnels",
+            single(|w| &w.tunnels),
+        )?;
+        let tunnels = workers.iter().map(|worker| worker.tunnels_open.load(Relaxed)).sum();
+        gauges(
+            encoder,
+            "lb_tunnels_open",
+            "Tunnels open now",
+            vec![(Vec::new(), tunnels)],
         )?;
         let own = (0..5).map(|class| {
             let total = workers.iter().map(|worker| worker.own_answers[class].get()).sum();

@@ -61,6 +61,11 @@ impl Source {
         self.failed.get()
     }
 
+    /// Whether the client's body has been read to its end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended.get() || self.incoming.borrow().is_end_stream()
+    }
+
     pub(crate) fn set_answered(&self) {
         self.answered.set(true);
     }
@@ -79,6 +84,7 @@ impl Source {
     fn poll_next(&self, cx: &mut Context<'_>, server: &Watch) -> Poll<Option<Result<Frame<Bytes>, Problem>>> {
         let polled = Pin::new(&mut *self.incoming.borrow_mut()).poll_frame(cx);
         let now_ms = self.client.now_ms();
+        let mut bytes = 0;
         let result = match polled {
             Poll::Pending => match self.client.body_problem() {
                 Some(problem) => Err(problem),
@@ -93,6 +99,7 @@ impl Source {
             },
             Poll::Ready(Some(Ok(mut frame))) => {
                 if let Some(chunk) = frame.data_ref() {
+                    bytes = chunk.len();
                     self.keep(chunk);
                 } else {
                     // Trailers are not remembered.
@@ -109,7 +116,7 @@ impl Source {
             }
             Poll::Ready(Some(Err(_))) => Err(self.client.body_problem().unwrap_or(Problem::BodyMalformed)),
         };
-        self.client.body_moved();
+        self.client.body_moved(bytes);
         if !self.answered.get() {
             server.set_due(Side::Read, now_ms + self.first_byte_ms);
         }

@@ -12,6 +12,7 @@ mod lines;
 use memchr::memchr;
 
 use crate::problem::Problem;
+use crate::request::upgrade;
 
 /// Most empty lines before a request, bytes.
 const MAX_LEAD_BYTES: usize = 64;
@@ -58,6 +59,9 @@ enum State {
     ChunkCr,
     ChunkLf,
     Trailer,
+    /// Behind a request to upgrade: what follows is a next request or none at
+    /// all, which only the answer tells.
+    Undecided,
 }
 
 /// Follows one connection.
@@ -74,6 +78,9 @@ pub(crate) struct Scanner {
     http_10: bool,
     length: Option<u64>,
     chunked: bool,
+    upgrade: upgrade::Offer,
+    /// Heads that have ended so far.
+    heads: u64,
 }
 
 impl Scanner {
@@ -87,15 +94,18 @@ impl Scanner {
             http_10: false,
             length: None,
             chunked: false,
+            upgrade: upgrade::Offer::default(),
+            heads: 0,
         }
     }
 
-    /// Takes in the next bytes of the connection. Answers how many of them come
-    /// before a head whose end is still to come, which is all if there is none.
+    /// Takes in the next bytes of the connection. Answers how many of them may be
+    /// passed on: all that come before a head whose end is still to come, and
+    /// none that follow a request to upgrade.
     pub(crate) fn scan(&mut self, bytes: &[u8]) -> Result<usize, Refused> {
         let mut at = 0;
         let mut head_began = 0;
-        while at < bytes.len() {
+        while at < bytes.len() && self.state != State::Undecided {
             let rest = &bytes[at..];
             let in_head = self.state == State::Lead || self.is_in_head();
             let step = match self.state {
@@ -133,6 +143,8 @@ impl Scanner {
                     Ok(1)
                 }
                 State::ChunkCr | State::ChunkLf => Err(Problem::BodyMalformed),
+                // Not met in this loop.
+                State::Undecided => break,
             };
             match step {
                 Ok(taken) => at += taken,
@@ -145,7 +157,18 @@ impl Scanner {
                 }
             }
         }
-        Ok(if self.is_in_head() { head_began } else { bytes.len() })
+        Ok(if self.is_in_head() { head_began } else { at })
+    }
+
+    /// The number of the request to upgrade that waits for its answer, if one
+    /// does, counted from 1.
+    pub(crate) fn undecided(&self) -> Option<u64> {
+        (self.state == State::Undecided).then_some(self.heads)
+    }
+
+    /// There was no upgrade: what follows is a next request.
+    pub(crate) fn go_on(&mut self) {
+        self.next_message();
     }
 
     fn lead(&mut self, byte: u8) -> Result<usize, Problem> {
@@ -160,6 +183,7 @@ impl Scanner {
                 self.http_10 = false;
                 self.length = None;
                 self.chunked = false;
+                self.upgrade = upgrade::Offer::default();
                 return Ok(0);
             }
         }
@@ -239,7 +263,7 @@ impl Scanner {
         if self.fields > MAX_FIELDS {
             return Err(Problem::HeadTooLarge);
         }
-        // Only two names matter.
+        // Only four names matter.
         if name.eq_ignore_ascii_case(b"content-length") {
             let length = parse_length(value).ok_or(Problem::LengthInvalid)?;
             if self.length.is_some_and(|earlier| earlier != length) {
@@ -254,6 +278,8 @@ impl Scanner {
                 return Err(unknown_coding(value));
             }
             self.chunked = true;
+        } else {
+            self.upgrade.see(name, value);
         }
         Ok(())
     }
@@ -280,10 +306,14 @@ impl Scanner {
 
     fn end_of_head(&mut self) -> Result<(), Problem> {
         self.section_bytes = 0;
+        self.heads += 1;
         self.state = match (self.chunked, self.length) {
             (true, Some(_)) => return Err(Problem::LengthAmbiguous),
             (true, None) => State::ChunkSize,
             (false, Some(length)) if length > 0 => State::Body(length),
+            // RFC 9110 7.8: HTTP/1.0 has no upgrades. Nobody sends a body with
+            // one, and a server may pass over the wish.
+            (false, _) if self.upgrade.is_whole() && !self.http_10 => State::Undecided,
             (false, _) => State::Lead,
         };
         Ok(())

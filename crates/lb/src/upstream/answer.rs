@@ -3,16 +3,21 @@
 //! it replaced by a 502: passing it on would let it split one answer in two for
 //! the next reader (RFC 9112 6.3).
 
-use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::{Response, StatusCode, Version};
 
 use crate::problem::Problem;
 use crate::request::headers::strip_hop_by_hop;
+use crate::request::upgrade;
 
-/// Refuses what is ambiguous and takes away what was for this hop only.
-pub(super) fn check<B>(response: &mut Response<B>) -> Result<(), Problem> {
+/// Refuses what is ambiguous and takes away what was for this hop only. `upgrade`
+/// names the protocols that the server was asked to switch to.
+pub(super) fn check<B>(response: &mut Response<B>, upgrade: Option<&HeaderValue>) -> Result<(), Problem> {
     let status = response.status();
-    // 101 was not asked for, as Upgrade is not passed on; above 599 nothing is defined.
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return check_switch(response, upgrade);
+    }
+    // hyper skips the other informational ones; above 599 nothing is defined.
     if status.is_informational() || status.as_u16() > 599 {
         return Err(Problem::AnswerMalformed);
     }
@@ -24,6 +29,23 @@ pub(super) fn check<B>(response: &mut Response<B>) -> Result<(), Problem> {
         headers.remove(CONTENT_LENGTH);
     }
     *response.version_mut() = Version::HTTP_11;
+    Ok(())
+}
+
+/// RFC 9110 15.2.2: a server may switch only to what it was asked for, and says
+/// to what.
+fn check_switch<B>(response: &mut Response<B>, upgrade: Option<&HeaderValue>) -> Result<(), Problem> {
+    let agreed = upgrade.and_then(|asked| upgrade::agreed(asked, response.headers()));
+    let protocol = agreed.ok_or(Problem::AnswerMalformed)?;
+    if response.version() != Version::HTTP_11 {
+        return Err(Problem::AnswerMalformed);
+    }
+    let headers = response.headers_mut();
+    strip_hop_by_hop(headers);
+    // RFC 9112 6.3: whatever it says of a body, it has none.
+    headers.remove(CONTENT_LENGTH);
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, protocol);
     Ok(())
 }
 
@@ -89,7 +111,7 @@ mod tests {
                 .headers_mut()
                 .append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        check(&mut response).map(|()| response.headers().clone())
+        check(&mut response, None).map(|()| response.headers().clone())
     }
 
     #[test]

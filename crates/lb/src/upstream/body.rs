@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::Upstream;
 use crate::pool::in_flight::InFlight;
 use crate::pool::view::Link;
+use crate::tunnel::ServerSide;
 use crate::watch::{NEVER, Side};
 use crate::worker::Worker;
 
@@ -27,6 +28,8 @@ pub(crate) struct AnswerBody {
     incoming: Incoming,
     /// The connection, until the body has been read.
     source: Option<SourceConnection>,
+    /// What the connection has become, if the server has switched protocols.
+    switched: Option<Box<ServerSide>>,
 }
 
 struct SourceConnection {
@@ -44,10 +47,12 @@ impl AnswerBody {
         worker: &Rc<Worker>,
         link: &Rc<Link>,
         between_bytes_ms: u64,
+        due_ms: u64,
         in_flight: Option<InFlight>,
     ) -> Self {
         // From here on nothing is sent again.
         upstream.watch.reset();
+        upstream.watch.set_due(Side::Write, due_ms);
         let mut body = Self {
             incoming,
             source: Some(SourceConnection {
@@ -57,6 +62,7 @@ impl AnswerBody {
                 between_bytes_ms,
                 _in_flight: in_flight,
             }),
+            switched: None,
         };
         // A small answer is all here by now, and the connection free.
         let free = |source: &SourceConnection| source.upstream.sender.is_ready();
@@ -64,6 +70,20 @@ impl AnswerBody {
             body.release();
         }
         body
+    }
+
+    /// No body, of an answer behind which there is a tunnel.
+    pub(crate) fn switched(incoming: Incoming, server: Box<ServerSide>) -> Self {
+        Self {
+            incoming,
+            source: None,
+            switched: Some(server),
+        }
+    }
+
+    /// The server's side of the tunnel that follows this answer, if one does.
+    pub(crate) fn take_switched(&mut self) -> Option<Box<ServerSide>> {
+        self.switched.take()
     }
 
     /// Puts the connection back if it can be used again.

@@ -2,7 +2,6 @@
 //! server is known to be out: with a machine gone from the network, the first
 //! requests to find out spare all others the wait.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -16,7 +15,8 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::Upstream;
-use super::io::ServerIo;
+use super::exchange::late;
+use super::io::{Counts, ServerIo};
 use crate::config::UpstreamConfig;
 use crate::pool::view::Link;
 use crate::problem::Problem;
@@ -26,11 +26,18 @@ use crate::worker::Worker;
 /// Largest read from a server at once, bytes: large answers take few calls.
 const MAX_BUFFER_BYTES: usize = 256 * 1024;
 
-/// A new connection to the server of `link`.
-pub(crate) async fn connect(worker: &Worker, link: &Link, config: &UpstreamConfig) -> Result<Box<Upstream>, Problem> {
+/// A new connection to the server of `link`, for a request that has to be over by
+/// `due_ms`.
+pub(crate) async fn connect(
+    worker: &Worker,
+    link: &Link,
+    config: &UpstreamConfig,
+    due_ms: u64,
+) -> Result<Box<Upstream>, Problem> {
     let server = &link.server;
     let watch = worker.attempts.enter(Some(server.clone()));
     watch.set_due(Side::Read, worker.clock.now_ms() + config.connect_ms);
+    watch.set_due(Side::Write, due_ms);
     // A server that is tried although it is out (nobody else is left) is waited
     // for.
     if !server.is_dead() && !server.is_ejected() {
@@ -47,7 +54,7 @@ pub(crate) async fn connect(worker: &Worker, link: &Link, config: &UpstreamConfi
                 }));
             }
             match watch.alarm() {
-                Some(Alarm::Due) => Poll::Ready(Err(Problem::ConnectTimeout)),
+                Some(Alarm::Due) => Poll::Ready(Err(late(&watch, Problem::ConnectTimeout))),
                 Some(_) => Poll::Ready(Err(Problem::ServerLost)),
                 None => Poll::Pending,
             }
@@ -57,8 +64,8 @@ pub(crate) async fn connect(worker: &Worker, link: &Link, config: &UpstreamConfi
     watch.reset();
     tune(&stream, config);
 
-    let written_bytes = Rc::new(Cell::new(0));
-    let io = TokioIo::new(ServerIo::new(stream, written_bytes.clone()));
+    let counts = Rc::new(Counts::default());
+    let io = TokioIo::new(ServerIo::new(stream, counts.clone()));
     let (sender, connection) = Builder::new()
         .max_buf_size(MAX_BUFFER_BYTES.max(config.max_head_bytes))
         .max_header_size(config.max_head_bytes)
@@ -68,8 +75,10 @@ pub(crate) async fn connect(worker: &Worker, link: &Link, config: &UpstreamConfi
     Ok(Box::new(Upstream {
         sender,
         connection: Some(connection),
+        parts: None,
+        upgrades: false,
         watch,
-        written_bytes,
+        counts,
         reused: false,
     }))
 }

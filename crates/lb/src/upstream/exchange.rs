@@ -4,13 +4,17 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
 use super::{Upstream, answer};
 use crate::problem::Problem;
 use crate::request::body::RequestBody;
-use crate::watch::Alarm;
+use crate::watch::{Alarm, Side, Watch};
+
+/// A server may send any number of informational answers before the one that
+/// counts (RFC 9110 15.2), which are passed over; but not for ever.
+const MAX_BYTES_BEFORE_ANSWER: u64 = 2 * 1024 * 1024;
 
 /// An attempt without an answer.
 pub(crate) struct Lost {
@@ -24,13 +28,28 @@ pub(crate) struct Lost {
     pub(crate) reused: bool,
 }
 
+impl Lost {
+    /// The server has seen the request, and not for want of a live connection.
+    pub(crate) fn seen(problem: Problem) -> Self {
+        Self {
+            problem,
+            unwritten: false,
+            reused: false,
+        }
+    }
+}
+
 /// Sends `request` and waits for the answer's head, which is checked. The
-/// connection is dropped when there is none.
+/// connection is dropped when there is none. `upgrade` names the protocols that
+/// the server may switch to.
 pub(crate) async fn send(
     mut upstream: Box<Upstream>,
     request: Request<RequestBody>,
+    upgrade: Option<&HeaderValue>,
 ) -> Result<(Response<Incoming>, Box<Upstream>), Lost> {
-    let written_before = upstream.written_bytes.get();
+    upstream.upgrades = upgrade.is_some();
+    let written_before = upstream.counts.written_bytes.get();
+    let read_before = upstream.counts.read_bytes.get();
     let mut answering = pin!(upstream.sender.try_send_request(request));
     let result = poll_fn(|cx| {
         upstream.watch.listen(cx);
@@ -43,25 +62,34 @@ pub(crate) async fn send(
         }
         match upstream.watch.alarm() {
             Some(Alarm::ServerLost) => Poll::Ready(Err((Problem::ServerLost, false))),
-            Some(_) => Poll::Ready(Err((Problem::FirstByteTimeout, false))),
+            Some(_) => Poll::Ready(Err((late(&upstream.watch, Problem::FirstByteTimeout), false))),
+            None if upstream.counts.read_bytes.get() - read_before > MAX_BYTES_BEFORE_ANSWER => {
+                Poll::Ready(Err((Problem::AnswerMalformed, false)))
+            }
             None => Poll::Pending,
         }
     })
     .await;
     match result {
-        Ok(mut response) => match answer::check(&mut response) {
+        Ok(mut response) => match answer::check(&mut response, upgrade) {
             Ok(()) => Ok((response, upstream)),
-            Err(problem) => Err(Lost {
-                problem,
-                unwritten: false,
-                reused: false,
-            }),
+            Err(problem) => Err(Lost::seen(problem)),
         },
         Err((problem, handed_back)) => Err(Lost {
             problem,
-            unwritten: handed_back || upstream.written_bytes.get() == written_before,
+            unwritten: handed_back || upstream.counts.written_bytes.get() == written_before,
             reused: upstream.reused && problem == Problem::ConnectionLost,
         }),
+    }
+}
+
+/// What it means that a deadline of `watch` has passed: for the whole request, which
+/// goes by its second one, or for this step of it.
+pub(super) fn late(watch: &Watch, step: Problem) -> Problem {
+    if watch.due(Side::Write) <= watch.due(Side::Read) {
+        Problem::RequestTimeout
+    } else {
+        step
     }
 }
 

@@ -1,8 +1,13 @@
 //! The socket to a server. Counts what was written, which is how it is known
-//! whether a server can have seen a request.
+//! whether a server can have seen a request, and what was read.
+//!
+//! A server may answer before it has read all of a request, and close. Whoever
+//! writes on meets a broken connection, while the answer is here to be read: so a
+//! write that fails waits, and the reader finds the answer first and the break
+//! behind it.
 
 use std::cell::Cell;
-use std::io::{IoSlice, Result};
+use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -13,30 +18,67 @@ use tokio::net::TcpStream;
 /// A socket that counts.
 pub(crate) struct ServerIo {
     stream: TcpStream,
-    written_bytes: Rc<Cell<u64>>,
+    counts: Rc<Counts>,
+    /// A write has failed.
+    broken: bool,
+}
+
+/// What has passed through a socket.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) written_bytes: Cell<u64>,
+    pub(super) read_bytes: Cell<u64>,
 }
 
 impl ServerIo {
-    pub(crate) fn new(stream: TcpStream, written_bytes: Rc<Cell<u64>>) -> Self {
-        Self { stream, written_bytes }
+    pub(crate) fn new(stream: TcpStream, counts: Rc<Counts>) -> Self {
+        Self {
+            stream,
+            counts,
+            broken: false,
+        }
     }
 
-    fn count(&self, bytes: usize) -> usize {
-        self.written_bytes.set(self.written_bytes.get() + bytes as u64);
-        bytes
+    pub(super) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
+    fn written(&mut self, result: Poll<Result<usize>>) -> Poll<Result<usize>> {
+        match result {
+            Poll::Ready(Ok(bytes)) => {
+                let before = self.counts.written_bytes.get();
+                self.counts.written_bytes.set(before + bytes as u64);
+                Poll::Ready(Ok(bytes))
+            }
+            Poll::Ready(Err(_)) => {
+                // The reader is woken by the same break.
+                self.broken = true;
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
 impl AsyncRead for ServerIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let read = (buf.filled().len() - before) as u64;
+        if read == 0 && self.broken {
+            // A socket tells its error once, and the writer has heard it. Without it
+            // this would be a good end.
+            return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
+        }
+        self.counts.read_bytes.set(self.counts.read_bytes.get() + read);
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for ServerIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        Poll::Ready(Ok(self.count(written)))
+        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.written(result)
     }
 
     fn poll_write_vectored(
@@ -44,8 +86,8 @@ impl AsyncWrite for ServerIo {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
-        Poll::Ready(Ok(self.count(written)))
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.written(result)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -7,18 +7,18 @@ mod connect;
 pub(crate) mod exchange;
 pub(crate) mod idle;
 mod io;
+pub(crate) mod switch;
 
-use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use hyper::client::conn::http1::{Connection, SendRequest};
+use hyper::client::conn::http1::{Connection, Parts, SendRequest};
 use hyper_util::rt::TokioIo;
 
 pub(crate) use connect::connect;
 
-use self::io::ServerIo;
+use self::io::{Counts, ServerIo};
 use crate::request::body::RequestBody;
 use crate::watch::Watched;
 
@@ -27,9 +27,12 @@ pub(crate) struct Upstream {
     sender: SendRequest<RequestBody>,
     /// `None` once it has ended.
     connection: Option<Connection<TokioIo<ServerIo>, RequestBody>>,
+    /// What was left when it ended, if the request asks for an upgrade.
+    parts: Option<Parts<TokioIo<ServerIo>>>,
+    upgrades: bool,
     /// Deadlines of the request that uses it.
     pub(crate) watch: Watched,
-    written_bytes: Rc<Cell<u64>>,
+    counts: Rc<Counts>,
     /// It has answered before, so the server may have hung up in the meantime
     /// without any fault.
     pub(crate) reused: bool,
@@ -43,8 +46,10 @@ impl Upstream {
         };
         // An error has been told to whoever waits for the answer.
         let _told = std::task::ready!(Pin::new(connection).poll(cx));
-        // Dropping it hands back a request that it has not begun with.
-        self.connection = None;
+        // Dropping it hands back a request that it has not begun with, and so does
+        // taking it apart.
+        let ended = self.connection.take().filter(|_| self.upgrades);
+        self.parts = ended.map(Connection::into_parts);
         Poll::Ready(())
     }
 

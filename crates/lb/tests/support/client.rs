@@ -145,6 +145,20 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Client<Stream> {
         Some(answer)
     }
 
+    /// Reads these very bytes.
+    pub async fn expect(&mut self, bytes: impl AsRef<[u8]>) {
+        let bytes = bytes.as_ref();
+        let all_here = async { while self.buffer.len() < bytes.len() && self.more().await.is_some() {} };
+        let _late = timeout(PATIENCE, all_here).await;
+        assert!(
+            self.buffer.starts_with(bytes),
+            "not {:?} but {:?}",
+            String::from_utf8_lossy(bytes),
+            String::from_utf8_lossy(&self.buffer)
+        );
+        self.buffer.drain(..bytes.len());
+    }
+
     /// Whether the other side closes, without sending anything more.
     pub async fn is_closed(&mut self) -> bool {
         assert!(

@@ -9,6 +9,7 @@
 
 pub mod app;
 pub mod client;
+pub mod raw;
 pub mod tls;
 
 use std::future::Future;
@@ -23,6 +24,7 @@ use tokio::task::JoinHandle;
 
 pub use app::{App, Reply};
 pub use client::{Answer, Client, get, request};
+pub use raw::Raw;
 
 /// Long enough for anything that a test waits for.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -88,7 +90,14 @@ impl Balancer {
     /// until all of them are in rotation. `pool` and `top` are more TOML for
     /// the pool and for the whole.
     pub async fn in_front_of(apps: &[&App], pool: &str, top: &str) -> Self {
-        let addresses: Vec<_> = apps.iter().map(|app| format!("\"{}\"", app.address)).collect();
+        let addresses: Vec<_> = apps.iter().map(|app| app.address).collect();
+        Self::in_front_of_addresses(&addresses, pool, top).await
+    }
+
+    /// The same in front of whatever listens there.
+    pub async fn in_front_of_addresses(addresses: &[SocketAddr], pool: &str, top: &str) -> Self {
+        let count = addresses.len();
+        let addresses: Vec<_> = addresses.iter().map(|address| format!("\"{address}\"")).collect();
         let balancer = Self::start(&format!(
             "{top}\n[[routes]]\nhost = \"*\"\npool = \"app\"\n[[pools]]\nname = \"app\"\nservers = [{}]\n{}\n{pool}\n",
             addresses.join(", "),
@@ -99,7 +108,7 @@ impl Balancer {
             },
         ))
         .await;
-        balancer.wait_for_healthy(apps.len()).await;
+        balancer.wait_for_healthy(count).await;
         balancer
     }
 

@@ -31,6 +31,30 @@ fn well_framed_requests_end_between_requests_however_they_are_cut() {
 }
 
 #[test]
+fn cve_2026_2833_nothing_behind_a_request_to_upgrade_is_read_or_passed_on_however_it_is_cut() {
+    let head = b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n\
+        GET /b HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\r\n";
+    let all = [&head[..], b"\0 no request\r\n"].concat();
+    for size in 1..=all.len() {
+        let mut scanner = Scanner::new(LIMITS);
+        // As the socket does: what is not passed on is kept, and not shown again.
+        let (mut passed, mut kept) = (0, 0);
+        for piece in all.chunks(size) {
+            let free = scanner.scan(piece).expect("well framed");
+            passed += if free > 0 { kept + free } else { 0 };
+            kept = if free > 0 {
+                piece.len() - free
+            } else {
+                kept + piece.len()
+            };
+        }
+        assert_eq!((passed, scanner.undecided()), (head.len(), Some(2)), "pieces of {size}");
+        scanner.go_on();
+        assert!(scanner.scan(&all[head.len()..]).is_err(), "pieces of {size}");
+    }
+}
+
+#[test]
 fn what_is_ambiguous_is_refused_however_it_is_cut() {
     let head = "POST / HTTP/1.1\r\nHost: a\r\n";
     let chunked = "Transfer-Encoding: chunked\r\n\r\n";
