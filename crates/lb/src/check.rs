@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::config::CheckConfig;
+use crate::config::{CheckConfig, Protocol};
 use crate::pool::Pool;
 use crate::pool::server::{Outcome, Server};
 
@@ -22,7 +22,7 @@ pub(crate) async fn run(pool: Arc<Pool>, server: Arc<Server>) {
     let config = &pool.config.check;
     let keep_asking = async {
         while !server.is_gone() {
-            let outcome = check(config, server.address).await;
+            let outcome = check(config, pool.config.protocol, server.address).await;
             pool.checked(&server, outcome);
             let pause = pause(config, server.is_wavering());
             sleep(MIN_PAUSE.min(pause)).await;
@@ -49,8 +49,14 @@ fn pause(config: &CheckConfig, wavering: bool) -> Duration {
     Duration::from_millis(base).mul_f64(rand::random_range(0.9..1.1))
 }
 
-async fn check(config: &CheckConfig, address: SocketAddr) -> Outcome {
-    match timeout(Duration::from_millis(config.timeout_ms), ask(&config.path, address)).await {
+async fn check(config: &CheckConfig, protocol: Protocol, address: SocketAddr) -> Outcome {
+    let asking = async {
+        match protocol {
+            Protocol::Http1 => ask(&config.path, address).await,
+            Protocol::H2 => ask_http2(&config.path, address).await,
+        }
+    };
+    match timeout(Duration::from_millis(config.timeout_ms), asking).await {
         Ok(Ok(status)) if (200..300).contains(&status) => Outcome::Passed,
         Ok(Ok(status)) => Outcome::Refused(status),
         Ok(Err(error)) => Outcome::Unreachable(error.to_string()),
@@ -69,6 +75,26 @@ async fn ask(path: &str, address: SocketAddr) -> std::io::Result<u16> {
     let mut start = [0; 12];
     stream.read_exact(&mut start).await?;
     parse_status(&start).ok_or_else(|| std::io::Error::other("the health path did not answer in HTTP"))
+}
+
+/// The same in HTTP/2.
+async fn ask_http2(path: &str, address: SocketAddr) -> std::io::Result<u16> {
+    let other = |error: h2::Error| std::io::Error::other(error);
+    let stream = TcpStream::connect(address).await?;
+    let request = http::Request::get(format!("http://{address}{path}"))
+        .header("user-agent", "radiodeck-lb-check")
+        .body(())
+        .map_err(std::io::Error::other)?;
+    let (mut sender, connection) = h2::client::handshake(stream).await.map_err(other)?;
+    let asking = async {
+        sender = sender.ready().await?;
+        let (response, _no_body) = sender.send_request(request, true)?;
+        response.await
+    };
+    tokio::select! {
+        response = asking => Ok(response.map_err(other)?.status().as_u16()),
+        ended = connection => Err(ended.err().map_or(std::io::ErrorKind::UnexpectedEof.into(), other)),
+    }
 }
 
 fn parse_status(start: &[u8; 12]) -> Option<u16> {

@@ -7,6 +7,7 @@ use http::Response;
 use tokio::time::sleep;
 use tracing::debug;
 
+use crate::config::Protocol;
 use crate::hedge;
 use crate::metrics::Counter;
 use crate::outgoing::Outgoing;
@@ -17,8 +18,8 @@ use crate::problem::Problem;
 use crate::request::body::Source;
 use crate::retry;
 use crate::upstream::body::AnswerBody;
-use crate::upstream::connect;
 use crate::upstream::exchange::{self, Lost};
+use crate::upstream::{connect, multiplexed};
 use crate::watch::{GiveUp, Side};
 use crate::worker::Worker;
 
@@ -161,7 +162,8 @@ pub(crate) async fn on_server(
 ) -> Result<Response<AnswerBody>, Lost> {
     // What must not be sent twice never meets a connection that the server may
     // be closing at this moment.
-    let fresh = outgoing.only_once();
+    // HTTP/2 says goodbye first.
+    let fresh = outgoing.only_once() && view.pool.config.protocol == Protocol::Http1;
     match attempt(worker, view, link, outgoing, fresh).await {
         Err(lost) if is_stale(link, &lost) => {
             link.idle.clear();
@@ -194,24 +196,28 @@ async fn attempt(
     let config = &view.pool.config.upstream;
     let began = Instant::now();
     let in_flight = InFlight::begin(&link.server);
-    let kept = if fresh {
-        None
-    } else {
-        link.idle.pop(worker.clock.now_ms())
+    let failed = |problem| Lost {
+        problem,
+        unwritten: true,
+        reused: false,
     };
-    let upstream = match kept {
-        Some(upstream) => upstream,
-        None => {
-            let upstream = connect(worker, link, config).await.map_err(|problem| Lost {
-                problem,
-                unwritten: true,
-                reused: false,
-            })?;
-            worker.server_traffic(link, |traffic| traffic.connects.add(1));
-            view.traffic(worker.id).connects.add(1);
-            upstream
+    let kept = match view.pool.config.protocol {
+        Protocol::Http1 if fresh => None,
+        Protocol::Http1 => link.idle.pop(worker.clock.now_ms()).map(|upstream| (upstream, false)),
+        Protocol::H2 => {
+            let mut leased = multiplexed::lease(worker, link, config).await.map_err(failed)?;
+            leased.0.reused &= !fresh;
+            Some(leased)
         }
     };
+    let (upstream, made) = match kept {
+        Some(kept) => kept,
+        None => (connect(worker, link, config).await.map_err(failed)?, true),
+    };
+    if made {
+        worker.server_traffic(link, |traffic| traffic.connects.add(1));
+        view.traffic(worker.id).connects.add(1);
+    }
     let watch = &upstream.watch;
     watch.set_due(Side::Read, worker.clock.now_ms() + config.first_byte_ms);
     // A server that is tried although probes find nobody there is waited for.

@@ -49,6 +49,6 @@ mod worker;
 pub use balancer::LoadBalancer;
 pub use config::{
     CertificateConfig, CheckConfig, ClientConfig, ConcurrencyConfig, ConcurrencyMode, Config, EjectionConfig,
-    ErrorForm, ErrorPage, ErrorsConfig, HedgeConfig, PoolConfig, RetryConfig, RouteConfig, ServerSource, TlsConfig,
-    UpstreamConfig,
+    ErrorForm, ErrorPage, ErrorsConfig, FloodConfig, HedgeConfig, Http2Config, PoolConfig, Protocol, RetryConfig,
+    RouteConfig, ServerSource, TlsConfig, UpstreamConfig,
 };

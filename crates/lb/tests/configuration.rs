@@ -17,11 +17,17 @@ fn the_file_in_the_repository_is_valid_and_shows_the_defaults() {
     let hosts = |config: &Config| config.routes.iter().map(|route| route.host.clone()).collect::<Vec<_>>();
     assert_eq!(hosts(&config), hosts(&built_in));
     assert_eq!(format!("{:?}", config.client), format!("{:?}", built_in.client));
+    assert_eq!(format!("{:?}", config.http2), format!("{:?}", built_in.http2));
     assert_eq!(format!("{:?}", config.retry), format!("{:?}", built_in.retry));
     assert_eq!(format!("{:?}", config.errors), format!("{:?}", built_in.errors));
     assert_eq!(format!("{:?}", config.tls), format!("{:?}", built_in.tls));
     assert_eq!(config.pools.len(), 1);
-    let parts = |pool: &lb::PoolConfig| format!("{:?} {:?} {:?}", pool.check, pool.ejection, pool.upstream);
+    let parts = |pool: &lb::PoolConfig| {
+        format!(
+            "{:?} {:?} {:?} {:?}",
+            pool.check, pool.ejection, pool.upstream, pool.protocol
+        )
+    };
     assert_eq!(config.pools[0].hedge, built_in.pools[0].hedge);
     assert_eq!(config.pools[0].concurrency, built_in.pools[0].concurrency);
     assert_eq!(parts(&config.pools[0]), parts(&built_in.pools[0]));
@@ -68,6 +74,8 @@ fn every_mistake_names_its_key() {
             "`tls.certificates[0].certificate`: /nowhere/a.pem",
         ),
         (tls("certificates = [{ certificate = \"a.pem\" }]"), "key"),
+        ("[http2]\nmax_streams = 0".into(), "`http2.max_streams`"),
+        ("[http2.floods]\npings = 0".into(), "`http2.floods.pings`"),
         ("[retry]\nattempts = 0".into(), "`retry.attempts`"),
         ("[retry]\nbackoff_ms = 60000".into(), "`retry.backoff_ms`"),
         ("[client]\nmax_requests = 0".into(), "`client.max_requests`"),

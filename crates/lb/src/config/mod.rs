@@ -5,6 +5,7 @@ mod client;
 mod concurrency;
 mod errors;
 mod hedge;
+mod http2;
 mod pool;
 mod retry;
 mod route;
@@ -19,7 +20,8 @@ pub use client::ClientConfig;
 pub use concurrency::{ConcurrencyConfig, ConcurrencyMode};
 pub use errors::{ErrorPage, ErrorsConfig};
 pub use hedge::HedgeConfig;
-pub use pool::{CheckConfig, EjectionConfig, PoolConfig, ServerSource, UpstreamConfig};
+pub use http2::{FloodConfig, Http2Config};
+pub use pool::{CheckConfig, EjectionConfig, PoolConfig, Protocol, ServerSource, UpstreamConfig};
 pub use retry::RetryConfig;
 pub use route::{ErrorForm, RouteConfig};
 pub use tls::{CertificateConfig, TlsConfig};
@@ -42,6 +44,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// Limits and deadlines towards clients.
     pub client: ClientConfig,
+    /// HTTP/2 from clients.
+    pub http2: Http2Config,
     /// Retries of requests that failed on one server.
     pub retry: RetryConfig,
     /// Pages for errors of the balancer's own.
@@ -61,6 +65,7 @@ impl Default for Config {
             drain_notice_ms: 500,
             tls: TlsConfig::default(),
             client: ClientConfig::default(),
+            http2: Http2Config::default(),
             retry: RetryConfig::default(),
             errors: ErrorsConfig::default(),
             pools: vec![PoolConfig::default()],
@@ -99,6 +104,7 @@ impl service::Config for Config {
         }
         self.tls.check(self.listen)?;
         self.client.check()?;
+        self.http2.check()?;
         self.retry.check()?;
         self.errors.check()?;
         pool::check(&self.pools)?;

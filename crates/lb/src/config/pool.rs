@@ -20,6 +20,8 @@ pub struct PoolConfig {
     /// Addresses (`10.0.0.1:8000`) or names (`dns:app:8000`) whose every
     /// address is a server.
     pub servers: Vec<ServerSource>,
+    /// What they speak.
+    pub protocol: Protocol,
     /// How often names are looked up, milliseconds.
     pub discovery_interval_ms: u64,
     /// Probes.
@@ -39,6 +41,7 @@ impl Default for PoolConfig {
         Self {
             name: "app".into(),
             servers: vec![ServerSource::Address(SocketAddr::from(([127, 0, 0, 1], 8000)))],
+            protocol: Protocol::Http1,
             discovery_interval_ms: 1000,
             check: CheckConfig::default(),
             ejection: EjectionConfig::default(),
@@ -47,6 +50,16 @@ impl Default for PoolConfig {
             upstream: UpstreamConfig::default(),
         }
     }
+}
+
+/// What servers speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2 without TLS, known beforehand.
+    H2,
 }
 
 /// Where servers come from.

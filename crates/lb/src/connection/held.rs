@@ -36,6 +36,10 @@ impl Held {
         self.bytes.is_empty()
     }
 
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Whether something may be passed on.
     pub(super) fn has_free(&self) -> bool {
         self.free > 0
@@ -67,6 +71,12 @@ impl Held {
         if self.bytes.is_empty() {
             self.bytes = Vec::new();
         }
+    }
+
+    /// Gives away all of it.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        self.free = 0;
+        std::mem::take(&mut self.bytes)
     }
 
     /// Passes on as much as there is room for.

@@ -4,7 +4,10 @@
 pub(crate) mod client;
 pub(crate) mod handshake;
 mod held;
+pub(crate) mod http2;
 mod io;
+pub(crate) mod peer;
+pub(crate) mod requester;
 mod stream;
 
 use std::future::poll_fn;
@@ -18,13 +21,14 @@ use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::debug;
 
 use self::client::{Client, Phase};
 use self::io::ClientIo;
+use self::requester::Requester;
 use self::stream::Stream;
 use crate::handle::handle;
 use crate::problem::Problem;
@@ -55,6 +59,8 @@ pub(crate) enum End {
     Stalled,
     /// An answer could not be finished.
     CutOff,
+    /// It goes on as HTTP/2.
+    Http2,
 }
 
 /// hyper's settings.
@@ -80,19 +86,32 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
     }
     let tls = worker.shared.tls.as_ref().filter(|_| secure).map(Tls::now);
     let client = Rc::new(Client::new(&worker, peer, tls.as_deref()));
+    let http2 = worker.plan().config.http2.enabled;
     let stream = match tls {
         None => Stream::Plain(stream),
         // Apart, so that what a handshake needs takes no room on plain connections.
-        Some(tls) => match Box::pin(handshake::handshake(&worker, &client, stream, tls.server.clone())).await {
+        Some(tls) => match Box::pin(handshake::handshake(
+            &worker,
+            &client,
+            stream,
+            tls.server(http2).clone(),
+        ))
+        .await
+        {
+            Some(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                let who = client.peer.clone();
+                drop(client);
+                return Box::pin(http2::serve(worker, Stream::Tls(stream), peer, who, Vec::new())).await;
+            }
             Some(stream) => Stream::Tls(stream),
             None => return,
         },
     };
     let builder = builder(client.config().max_head_bytes);
-    let io = TokioIo::new(ClientIo::new(stream, client.clone(), worker.clone()));
+    let io = TokioIo::new(ClientIo::new(stream, client.clone(), worker.clone(), http2 && !secure));
     let service = {
         let (worker, client) = (worker.clone(), client.clone());
-        service_fn(move |request| handle(worker.clone(), client.clone(), request))
+        service_fn(move |request| handle(worker.clone(), Requester::Connection(client.clone()), request))
     };
     let mut connection = builder.serve_connection(io, service);
 
@@ -123,6 +142,9 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
             debug!(%peer, "client broke off");
             return Poll::Ready(End::Gone);
         }
+        if client.is_http2() {
+            return Poll::Ready(End::Http2);
+        }
         // Only now: what came in a moment ago may have been in time.
         if let Some(end) = client.rung() {
             return Poll::Ready(end);
@@ -138,13 +160,16 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
     })
     .await;
 
-    let stream = connection.into_parts().io.into_inner().into_stream();
+    let who = client.peer.clone();
+    let (stream, early) = connection.into_parts().io.into_inner().into_parts();
     match end {
         End::Idle if stream.takes_leave() => take_leave(stream).await,
         End::Idle | End::Gone => {}
         End::Closed if client.has_ended() => {}
         End::Closed => linger(stream).await,
         End::Answer(problem) => answer(&worker, stream, problem).await,
+        // On the heap: most connections never need the room.
+        End::Http2 => Box::pin(http2::serve(worker, stream, peer, who, early)).await,
         End::Stalled | End::CutOff => {
             worker.stats().timeouts.add(u64::from(matches!(end, End::Stalled)));
             // A plain close would look like a good end of an answer without length.
@@ -168,7 +193,7 @@ async fn take_leave(mut stream: Stream) {
 }
 
 /// Closes our side and reads on for a while (RFC 9112 9.6).
-async fn linger(mut stream: Stream) {
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     if !matches!(timeout(LINGER, stream.shutdown()).await, Ok(Ok(()))) {
         return;
     }

@@ -15,12 +15,12 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tracing::debug;
 
-use super::Upstream;
 use super::io::ServerIo;
+use super::{Sender, Upstream};
 use crate::config::UpstreamConfig;
 use crate::pool::view::Link;
 use crate::problem::Problem;
-use crate::watch::{Alarm, GiveUp, Side};
+use crate::watch::{Alarm, GiveUp, Side, Watch};
 use crate::worker::Worker;
 
 /// Largest read from a server at once, bytes: large answers take few calls.
@@ -28,8 +28,33 @@ const MAX_BUFFER_BYTES: usize = 256 * 1024;
 
 /// A new connection to the server of `link`.
 pub(crate) async fn connect(worker: &Worker, link: &Link, config: &UpstreamConfig) -> Result<Box<Upstream>, Problem> {
+    let watch = worker.attempts.enter(Some(link.server.clone()));
+    let stream = dial(worker, link, config, &watch).await?;
+    let written_bytes = Rc::new(Cell::new(0));
+    let io = TokioIo::new(ServerIo::new(stream, written_bytes.clone()));
+    let (sender, connection) = Builder::new()
+        .max_buf_size(MAX_BUFFER_BYTES.max(config.max_head_bytes))
+        .max_header_size(config.max_head_bytes)
+        .handshake(io)
+        .await
+        .map_err(|_| Problem::ConnectFailed)?;
+    Ok(Box::new(Upstream {
+        sender: Sender::Http1(sender),
+        connection: Some(connection),
+        watch,
+        written_bytes,
+        reused: false,
+    }))
+}
+
+/// A socket that is connected to the server of `link`, and `watch` free again.
+pub(super) async fn dial(
+    worker: &Worker,
+    link: &Link,
+    config: &UpstreamConfig,
+    watch: &Watch,
+) -> Result<TcpStream, Problem> {
     let server = &link.server;
-    let watch = worker.attempts.enter(Some(server.clone()));
     watch.set_due(Side::Read, worker.clock.now_ms() + config.connect_ms);
     // A server that is tried although it is out (nobody else is left) is waited
     // for.
@@ -56,22 +81,7 @@ pub(crate) async fn connect(worker: &Worker, link: &Link, config: &UpstreamConfi
     };
     watch.reset();
     tune(&stream, config);
-
-    let written_bytes = Rc::new(Cell::new(0));
-    let io = TokioIo::new(ServerIo::new(stream, written_bytes.clone()));
-    let (sender, connection) = Builder::new()
-        .max_buf_size(MAX_BUFFER_BYTES.max(config.max_head_bytes))
-        .max_header_size(config.max_head_bytes)
-        .handshake(io)
-        .await
-        .map_err(|_| Problem::ConnectFailed)?;
-    Ok(Box::new(Upstream {
-        sender,
-        connection: Some(connection),
-        watch,
-        written_bytes,
-        reused: false,
-    }))
+    Ok(stream)
 }
 
 /// Socket options. One that cannot be had costs speed, not correctness.

@@ -9,6 +9,8 @@
 
 pub mod app;
 pub mod client;
+pub mod frames;
+pub mod http2;
 pub mod tls;
 
 use std::future::Future;
@@ -22,6 +24,7 @@ use tokio::task::JoinHandle;
 
 pub use app::{App, Reply};
 pub use client::{Answer, Client, get, request};
+pub use frames::{Frame, Raw};
 
 /// Long enough for anything that a test waits for.
 pub const PATIENCE: Duration = Duration::from_secs(20);
