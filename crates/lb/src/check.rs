@@ -7,16 +7,16 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
 use http::header::{CONNECTION, HOST, USER_AGENT};
+use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::config::CheckConfig;
+use crate::config::{CheckConfig, Protocol};
 use crate::pool::Pool;
 use crate::pool::outcome::Outcome;
 use crate::pool::server::Server;
@@ -33,7 +33,7 @@ pub(crate) async fn run(pool: Arc<Pool>, server: Arc<Server>) {
     let config = &pool.config.check;
     let keep_asking = async {
         while !server.is_gone() {
-            let outcome = check(config, server.address).await;
+            let outcome = check(config, pool.config.protocol, server.address).await;
             pool.checked(&server, outcome);
             let pause = pause(config, server.is_wavering());
             sleep(MIN_PAUSE.min(pause)).await;
@@ -60,8 +60,8 @@ fn pause(config: &CheckConfig, wavering: bool) -> Duration {
     Duration::from_millis(base).mul_f64(rand::random_range(0.9..1.1))
 }
 
-async fn check(config: &CheckConfig, address: SocketAddr) -> Outcome {
-    match timeout(Duration::from_millis(config.timeout_ms), ask(config, address)).await {
+async fn check(config: &CheckConfig, protocol: Protocol, address: SocketAddr) -> Outcome {
+    match timeout(Duration::from_millis(config.timeout_ms), ask(config, protocol, address)).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(reason)) => Outcome::Unreachable(reason),
         Err(_) => Outcome::Unreachable(format!("no answer within {} ms", config.timeout_ms)),
@@ -69,21 +69,38 @@ async fn check(config: &CheckConfig, address: SocketAddr) -> Outcome {
 }
 
 /// What the server makes of `GET path`.
-async fn ask(config: &CheckConfig, address: SocketAddr) -> Result<Outcome, String> {
+async fn ask(config: &CheckConfig, protocol: Protocol, address: SocketAddr) -> Result<Outcome, String> {
     let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
     let host = match config.host.as_str() {
         "" => address.to_string(),
         host => host.to_owned(),
     };
-    let request = Request::get(config.path.as_str())
-        .header(HOST, host)
-        .header(USER_AGENT, "radiodeck-lb-check")
-        .header(CONNECTION, "close")
-        .body(String::new())
-        .map_err(|error| error.to_string())?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(reason)?;
+    let request = Request::get(config.path.as_str()).header(USER_AGENT, "radiodeck-lb-check");
+    let io = TokioIo::new(stream);
+    match protocol {
+        Protocol::Http1 => {
+            let request = request.header(HOST, host).header(CONNECTION, "close");
+            let request = request.body(String::new()).map_err(|error| error.to_string())?;
+            let (mut sender, connection) = http1::handshake(io).await.map_err(reason)?;
+            judge(config, sender.send_request(request), connection).await
+        }
+        Protocol::H2 => {
+            let request = request.uri(format!("http://{host}{}", config.path));
+            let request = request.body(String::new()).map_err(|error| error.to_string())?;
+            let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.map_err(reason)?;
+            judge(config, sender.send_request(request), connection).await
+        }
+    }
+}
+
+/// What the answer says, while the connection is driven that it comes on.
+async fn judge(
+    config: &CheckConfig,
+    answer: impl Future<Output = hyper::Result<Response<Incoming>>>,
+    connection: impl Future<Output = hyper::Result<()>>,
+) -> Result<Outcome, String> {
     let mut asking = pin!(async {
-        let response = sender.send_request(request).await.map_err(reason)?;
+        let response = answer.await.map_err(reason)?;
         let status = response.status().as_u16();
         if !config.status.iter().any(|range| range.contains(status)) {
             return Ok(Outcome::Refused(status));

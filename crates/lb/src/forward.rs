@@ -8,6 +8,7 @@ use http::{Response, StatusCode};
 use tokio::time::sleep;
 use tracing::debug;
 
+use crate::config::Protocol;
 use crate::hedge;
 use crate::metrics::Counter;
 use crate::outgoing::Outgoing;
@@ -19,9 +20,9 @@ use crate::queue::{self, Place};
 use crate::request::body::Source;
 use crate::retry;
 use crate::upstream::body::AnswerBody;
-use crate::upstream::connect;
 use crate::upstream::exchange::{self, Lost};
 use crate::upstream::switch::switch;
+use crate::upstream::{connect, multiplexed};
 use crate::watch::{GiveUp, Side};
 use crate::worker::Worker;
 
@@ -181,7 +182,8 @@ pub(crate) async fn on_server(
     let mut place = Some(place);
     // What must not be sent twice never meets a connection that the server may
     // be closing at this moment.
-    let fresh = outgoing.only_once();
+    // HTTP/2 says goodbye first.
+    let fresh = outgoing.only_once() && view.pool.config.protocol == Protocol::Http1;
     match attempt(worker, view, link, &mut place, outgoing, fresh).await {
         Err(lost) if is_stale(link, &lost) => {
             link.idle.clear();
@@ -215,29 +217,33 @@ async fn attempt(
 ) -> Result<Response<AnswerBody>, Lost> {
     let config = &view.pool.config.upstream;
     let began = Instant::now();
-    let kept = if fresh {
-        None
-    } else {
-        link.idle.pop(worker.clock.now_ms())
+    let failed = |problem| Lost {
+        problem,
+        unwritten: true,
+        reused: false,
     };
-    let upstream = match kept {
-        Some(upstream) => upstream,
-        None => {
-            let upstream = connect(worker, link, config, outgoing.due_ms())
-                .await
-                .map_err(|problem| Lost {
-                    problem,
-                    unwritten: true,
-                    reused: false,
-                })?;
-            worker.server_traffic(link, |traffic| traffic.connects.add(1));
-            view.traffic(worker.id).connects.add(1);
-            upstream
+    let due_ms = outgoing.due_ms();
+    let kept = match view.pool.config.protocol {
+        Protocol::Http1 if fresh => None,
+        Protocol::Http1 => link.idle.pop(worker.clock.now_ms()).map(|upstream| (upstream, false)),
+        Protocol::H2 => {
+            let leased = multiplexed::lease(worker, link, config, due_ms).await;
+            let mut leased = leased.map_err(failed)?;
+            leased.0.reused &= !fresh;
+            Some(leased)
         }
     };
+    let (upstream, made) = match kept {
+        Some(kept) => kept,
+        None => (connect(worker, link, config, due_ms).await.map_err(failed)?, true),
+    };
+    if made {
+        worker.server_traffic(link, |traffic| traffic.connects.add(1));
+        view.traffic(worker.id).connects.add(1);
+    }
     let watch = &upstream.watch;
     watch.set_due(Side::Read, worker.clock.now_ms() + config.first_byte_ms);
-    watch.set_due(Side::Write, outgoing.due_ms());
+    watch.set_due(Side::Write, due_ms);
     // A server that is tried although probes find nobody there is waited for.
     if outgoing.is_repeatable() && !link.server.is_dead() {
         watch.set_give_up(GiveUp::IfDead);
@@ -264,7 +270,7 @@ async fn attempt(
                 let server = Box::new(switched.map_err(Lost::seen)?);
                 return Ok(response.map(|incoming| AnswerBody::switched(incoming, server)));
             }
-            let (between_ms, due_ms) = (config.between_bytes_ms, outgoing.due_ms());
+            let between_ms = config.between_bytes_ms;
             Ok(response
                 .map(|incoming| AnswerBody::new(incoming, upstream, worker, link, between_ms, due_ms, place.take())))
         }

@@ -7,20 +7,23 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
+};
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::balance::{self, Asked};
 use crate::config::ErrorForm;
-use crate::connection::client::Client;
+use crate::connection::peer::Peer;
+use crate::connection::requester::Requester;
 use crate::forward::forward;
 use crate::outgoing::Outgoing;
 use crate::overload::UnderWay;
 use crate::problem::Problem;
 use crate::request::headers::{Sender, X_REQUEST_ID, prepare_request};
-use crate::request::{id, target, upgrade};
+use crate::request::{http2, id, target, upgrade};
 use crate::respond;
 use crate::route::{self, Target};
 use crate::upstream::body::{AnswerBody, CutOff};
@@ -28,6 +31,9 @@ use crate::watch::NEVER;
 use crate::worker::Worker;
 
 const MAX_FORWARDS: HeaderName = HeaderName::from_static("max-forwards");
+/// RFC 9110 7.6.3: the version received, and who received it.
+const VIA_1: &str = "1.1 radiodeck-lb";
+const VIA_2: &str = "2 radiodeck-lb";
 const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// The balancer's own health, on any host.
 const HEALTH_PATH: &str = "/.lb/health";
@@ -35,7 +41,7 @@ const HEALTH_PATH: &str = "/.lb/health";
 /// Answers one request; never fails, whatever happens.
 pub(crate) async fn handle(
     worker: Rc<Worker>,
-    client: Rc<Client>,
+    client: Requester,
     request: Request<Incoming>,
 ) -> Result<Response<ClientBody>, Infallible> {
     client.request_begins();
@@ -43,6 +49,8 @@ pub(crate) async fn handle(
     worker.stats().requests.add(1);
     let mut request_id = None;
     let mut errors = ErrorForm::Html;
+    let is_http2 = client.is_http2();
+    let is_head = request.method() == Method::HEAD;
     let answered = answer(&worker, &client, &under_way, request, &mut request_id, &mut errors).await;
     let request_id = request_id.unwrap_or_else(id::generate);
     let mut response = match answered {
@@ -56,13 +64,16 @@ pub(crate) async fn handle(
         }
     };
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if is_http2 {
+        fit_http2(&mut response, is_head);
+    }
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, request_id);
-    if let Some(hsts) = &client.hsts {
+    if let Some(hsts) = &client.peer().hsts {
         headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
     }
     // After a drain has begun nobody shall come back on this connection.
-    if worker.shared.is_draining() && !switches {
+    if worker.shared.is_draining() && !switches && client.leaves_by_head() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response.map(|kind| ClientBody {
@@ -74,13 +85,17 @@ pub(crate) async fn handle(
 
 async fn answer(
     worker: &Rc<Worker>,
-    client: &Rc<Client>,
+    client: &Requester,
     under_way: &UnderWay,
     request: Request<Incoming>,
     request_id: &mut Option<HeaderValue>,
     errors: &mut ErrorForm,
 ) -> Result<Response<Kind>, Problem> {
     let (mut parts, body) = request.into_parts();
+    let chunked = match client {
+        Requester::Stream(stream) => http2::translate(&mut parts, body.is_end_stream(), &stream.limits())?,
+        Requester::Connection(_) => parts.headers.contains_key(TRANSFER_ENCODING),
+    };
     target::normalise(&parts.method, &mut parts.uri, &mut parts.headers)?;
     let path = parts.uri.path();
     if path == HEALTH_PATH && matches!(parts.method, Method::GET | Method::HEAD) {
@@ -103,7 +118,7 @@ async fn answer(
     }
     if plan.config.tls.redirect_http
         && let Some(tls) = &worker.shared.tls
-        && scheme(client, &parts.headers) == "http"
+        && scheme(client.peer(), &parts.headers) == "http"
     {
         let location = route::location("https", &authority.name, &tls.now().public_port, &parts.uri);
         return Ok(own(worker, respond::redirect(location.ok_or(Problem::TargetInvalid)?)));
@@ -111,7 +126,7 @@ async fn answer(
     let pool = match &route.target {
         Target::Pool(pool) => *pool,
         Target::Redirect(to) => {
-            let scheme = scheme(client, &parts.headers);
+            let scheme = scheme(client.peer(), &parts.headers);
             let location = route::location(scheme, to, authority.port, &parts.uri).ok_or(Problem::TargetInvalid)?;
             return Ok(own(worker, respond::redirect(location)));
         }
@@ -121,8 +136,8 @@ async fn answer(
             host: &authority.name,
             path,
             headers: &parts.headers,
-            address: &client.address,
-            trusted: client.trusted,
+            address: &client.peer().address,
+            trusted: client.peer().trusted,
         };
         balance::key(by, &asked, &plan.client)
     });
@@ -131,13 +146,14 @@ async fn answer(
     }
 
     let began = Instant::now();
-    let chunked = parts.headers.contains_key(TRANSFER_ENCODING);
     let asks = client.asks_to_upgrade();
     let upgrade = asks.then(|| upgrade::wanted(&parts.headers)).flatten();
+    let peer = client.peer();
     let sender = Sender {
-        address: &client.address,
-        trusted: client.trusted,
-        scheme: client.scheme(),
+        address: &peer.address,
+        trusted: peer.trusted,
+        scheme: peer.scheme(),
+        via: if client.is_http2() { VIA_2 } else { VIA_1 },
     };
     *request_id = Some(prepare_request(&mut parts.headers, chunked, &sender));
     if let Some(protocols) = &upgrade {
@@ -170,12 +186,12 @@ async fn answer(
 }
 
 /// How the request came from its very beginning, if a proxy in front tells.
-fn scheme(client: &Client, headers: &http::HeaderMap) -> &'static str {
-    let told = headers.get(X_FORWARDED_PROTO).filter(|_| client.trusted);
+fn scheme(peer: &Peer, headers: &http::HeaderMap) -> &'static str {
+    let told = headers.get(X_FORWARDED_PROTO).filter(|_| peer.trusted);
     match told {
         Some(told) if told == "https" => "https",
         Some(_) => "http",
-        None => client.scheme(),
+        None => peer.scheme(),
     }
 }
 
@@ -200,6 +216,19 @@ fn own(worker: &Worker, response: Response<Bytes>) -> Response<Kind> {
     response.map(|bytes| Kind::Own(Some(bytes).filter(|bytes| !bytes.is_empty())))
 }
 
+/// RFC 9113 8.2.2: nothing about the connection. And hyper, which leaves out the
+/// body of an answer to HEAD in HTTP/1, sends it in HTTP/2.
+fn fit_http2(response: &mut Response<Kind>, is_head: bool) {
+    response.headers_mut().remove(CONNECTION);
+    if is_head
+        && let Kind::Own(body) = response.body_mut()
+        && let Some(bytes) = body.take()
+    {
+        let length = HeaderValue::from(bytes.len());
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+    }
+}
+
 enum Kind {
     Own(Option<Bytes>),
     Answer(AnswerBody),
@@ -209,7 +238,7 @@ enum Kind {
 /// client's next request may be waited for.
 pub(crate) struct ClientBody {
     kind: Kind,
-    client: Rc<Client>,
+    client: Requester,
     _under_way: UnderWay,
 }
 
@@ -218,12 +247,22 @@ impl Body for ClientBody {
     type Error = CutOff;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
-        match &mut self.kind {
-            Kind::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+        self.client.answer_taken();
+        let this = &mut *self;
+        match &mut this.kind {
+            Kind::Own(bytes) => {
+                let bytes = bytes.take();
+                if let Some(bytes) = &bytes {
+                    this.client.answer_offered(bytes.len());
+                }
+                Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+            }
             Kind::Answer(body) => {
                 let polled = std::task::ready!(Pin::new(body).poll_frame(cx));
-                if matches!(polled, Some(Err(_))) {
-                    self.client.cut_off();
+                match &polled {
+                    Some(Ok(frame)) => this.client.answer_offered(frame.data_ref().map_or(0, Bytes::len)),
+                    Some(Err(_)) => this.client.cut_off(),
+                    None => {}
                 }
                 Poll::Ready(polled)
             }

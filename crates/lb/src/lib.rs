@@ -54,6 +54,6 @@ mod worker;
 pub use balancer::LoadBalancer;
 pub use config::{
     Balance, CertificateConfig, CheckConfig, ClientConfig, ConcurrencyConfig, ConcurrencyMode, Config, EjectionConfig,
-    ErrorForm, ErrorPage, ErrorsConfig, HashKey, HedgeConfig, PoolConfig, QueueConfig, RetryConfig, RouteConfig,
-    ServerConfig, ServerSource, StatusRange, TlsConfig, UpstreamConfig,
+    ErrorForm, ErrorPage, ErrorsConfig, FloodConfig, HashKey, HedgeConfig, Http2Config, PoolConfig, Protocol,
+    QueueConfig, RetryConfig, RouteConfig, ServerConfig, ServerSource, StatusRange, TlsConfig, UpstreamConfig,
 };

@@ -110,4 +110,8 @@ pub(crate) struct WorkerStats {
     pub(crate) refused: Counter,
     /// Requests refused because there were too many in the whole balancer.
     pub(crate) shed: Counter,
+    /// Connections that spoke HTTP/2.
+    pub(crate) http2: Counter,
+    /// Those of them that were ended because they flooded.
+    pub(crate) floods: Counter,
 }

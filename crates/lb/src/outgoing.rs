@@ -6,7 +6,7 @@ use std::rc::Rc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use hyper::body::Incoming;
 
-use crate::connection::client::Client;
+use crate::connection::requester::Requester;
 use crate::request::body::{RequestBody, Source};
 use crate::retry::is_idempotent;
 use crate::watch::{NEVER, Watch};
@@ -33,7 +33,7 @@ impl Outgoing {
         uri: Uri,
         headers: HeaderMap,
         body: Option<Incoming>,
-        client: &Rc<Client>,
+        client: &Requester,
         first_byte_ms: u64,
     ) -> Self {
         let saved = headers

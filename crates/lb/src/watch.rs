@@ -108,6 +108,12 @@ impl Watch {
         }
     }
 
+    /// Whether it is this task that is woken.
+    pub(crate) fn would_wake(&self, cx: &Context<'_>) -> bool {
+        let waker = self.waker.borrow();
+        waker.as_ref().is_some_and(|known| known.will_wake(cx.waker()))
+    }
+
     pub(crate) fn set_due(&self, side: Side, at_ms: u64) {
         self.due_ms[side as usize].set(at_ms);
     }
@@ -140,6 +146,7 @@ impl Watch {
         self.clear_alarm();
     }
 
+    /// Wakes whoever listens, and says why.
     pub(crate) fn ring(&self, alarm: Alarm) {
         self.alarm.set(Some(alarm));
         if let Some(waker) = &*self.waker.borrow() {

@@ -3,11 +3,12 @@
 //! few atomics, so nothing there waits for another core.
 
 use std::cell::{Cell, RefCell};
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch::Receiver;
@@ -35,6 +36,8 @@ const SLOW_SWEEP: u32 = 4;
 /// At the limit of connections, idle ones make room, so many at a time.
 const EVICT: usize = 32;
 const EVICT_IDLE_MS: u64 = 1000;
+/// Between two log lines about floods.
+const FLOOD_PAUSE: Duration = Duration::from_secs(10);
 
 /// Where one worker's connections come from.
 pub(crate) struct Listeners<Listener> {
@@ -70,6 +73,8 @@ pub(crate) struct Worker {
     pub(crate) clock: Clock,
     /// Deadlines of client connections.
     pub(crate) clients: Rc<Roster>,
+    /// Deadlines of the streams of HTTP/2 connections.
+    pub(crate) streams: Rc<Roster>,
     /// Deadlines of requests that wait for servers.
     pub(crate) attempts: Rc<Roster>,
     plan: CurrentPlan,
@@ -79,6 +84,7 @@ pub(crate) struct Worker {
     /// Memory taken by heads that are not whole yet, bytes.
     pub(crate) unfinished_bytes: Cell<usize>,
     last_accept_error: RefCell<Option<std::io::ErrorKind>>,
+    last_flood: Cell<Option<Instant>>,
 }
 
 impl Worker {
@@ -87,12 +93,14 @@ impl Worker {
             id,
             clock: Clock::new(),
             clients: Rc::default(),
+            streams: Rc::default(),
             attempts: Rc::default(),
             plan: CurrentPlan::new(shared.plan()),
             under_way: Share::default(),
             handshakes: Handshakes::default(),
             unfinished_bytes: Cell::new(0),
             last_accept_error: RefCell::new(None),
+            last_flood: Cell::new(None),
             shared,
         }
     }
@@ -130,6 +138,16 @@ impl Worker {
     /// workers there are, some heads fit into the share of each.
     pub(crate) fn max_unfinished_bytes(&self, client: &ClientConfig) -> usize {
         (client.max_unfinished_heads_bytes / self.shared.workers.len().max(1)).max(4 * client.max_head_bytes)
+    }
+
+    /// Counts a connection that was ended for flooding. An attack is many of
+    /// them: one in a while is told of.
+    pub(crate) fn flooded(&self, peer: SocketAddr, reason: &dyn Display) {
+        self.stats().floods.add(1);
+        if self.last_flood.get().is_none_or(|last| last.elapsed() >= FLOOD_PAUSE) {
+            self.last_flood.set(Some(Instant::now()));
+            warn!(%peer, %reason, "HTTP/2 flood: connection ended");
+        }
     }
 
     /// Serves until the stage says drain, then waits for the last connection.
@@ -242,6 +260,7 @@ impl Worker {
             round = round.wrapping_add(1);
             if round.is_multiple_of(SLOW_SWEEP) {
                 self.clients.sweep(now_ms);
+                self.streams.sweep(now_ms);
                 for pool in &plan.pools {
                     pool.sweep(now_ms);
                 }

@@ -17,6 +17,7 @@ fn the_file_in_the_repository_is_valid_and_shows_the_defaults() {
     let hosts = |config: &Config| config.routes.iter().map(|route| route.host.clone()).collect::<Vec<_>>();
     assert_eq!(hosts(&config), hosts(&built_in));
     assert_eq!(format!("{:?}", config.client), format!("{:?}", built_in.client));
+    assert_eq!(format!("{:?}", config.http2), format!("{:?}", built_in.http2));
     assert_eq!(format!("{:?}", config.retry), format!("{:?}", built_in.retry));
     assert_eq!(format!("{:?}", config.errors), format!("{:?}", built_in.errors));
     assert_eq!(format!("{:?}", config.tls), format!("{:?}", built_in.tls));
@@ -70,6 +71,8 @@ fn every_mistake_names_its_key() {
             "[client]\nmin_body_bytes_per_second = 10000000000".into(),
             "`client.min_body_bytes_per_second`",
         ),
+        ("[http2]\nmax_streams = 0".into(), "`http2.max_streams`"),
+        ("[http2.floods]\npings = 0".into(), "`http2.floods.pings`"),
         ("[retry]\nattempts = 0".into(), "`retry.attempts`"),
         ("[retry]\nbackoff_ms = 60000".into(), "`retry.backoff_ms`"),
         ("[client]\nmax_requests = 0".into(), "`client.max_requests`"),

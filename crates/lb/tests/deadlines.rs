@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{App, Balancer, Client, PATIENCE, Raw, Reply};
+use support::{App, Balancer, Bare, Client, PATIENCE, Reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SHORT: &str = "[client]\nhead_ms = 300\nidle_ms = 400\nbody_ms = 300\nsend_ms = 500";
@@ -150,7 +150,7 @@ async fn a_request_may_have_a_deadline_as_a_whole() {
     assert_eq!((app.count(), balancer.metric("lb_failures_total")), (1, 0));
 
     // An answer that goes on and on is cut off.
-    let server = Raw::serving(|mut stream, _, _| async move {
+    let server = Bare::serving(|mut stream, _, _| async move {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         let mut sent = stream.write_all(head.as_bytes()).await;
         while sent.is_ok() {
@@ -185,7 +185,7 @@ async fn a_body_that_drips_is_408_although_every_drop_is_in_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_sips_its_answer_is_cut_although_every_sip_is_in_time() {
-    let server = Raw::serving(|mut stream, _, _| async move {
+    let server = Bare::serving(|mut stream, _, _| async move {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n";
         let mut sent = stream.write_all(head.as_bytes()).await;
         while sent.is_ok() {

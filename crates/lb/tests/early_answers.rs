@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use support::{Balancer, Client, PATIENCE, Raw, get};
+use support::{Balancer, Bare, Client, PATIENCE, get};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const TOO_LARGE: &str = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\n\r\ntoo much";
 
-async fn in_front_of(server: &Raw) -> Balancer {
+async fn in_front_of(server: &Bare) -> Balancer {
     Balancer::in_front_of_addresses(&[server.address], "", "workers = 1").await
 }
 
@@ -24,7 +24,7 @@ fn post(length: usize) -> String {
 async fn a_refusal_arrives_at_a_client_that_sends_all_before_it_looks() {
     const SIZE: usize = 20_000_000;
     // Closes with most of the body unread, which makes it a reset.
-    let server = Raw::serving(|mut stream, _, _| async move {
+    let server = Bare::serving(|mut stream, _, _| async move {
         let _sent = stream.write_all(TOO_LARGE.as_bytes()).await;
     })
     .await;
@@ -47,7 +47,7 @@ async fn a_refusal_arrives_at_a_client_that_sends_all_before_it_looks() {
 async fn an_answer_without_length_that_breaks_off_beside_its_request_is_seen_to_break_off() {
     // Whoever writes learns of the reset first, and then it looks to the reader like
     // an end.
-    let server = Raw::serving(|mut stream, _, _| async move {
+    let server = Bare::serving(|mut stream, _, _| async move {
         let _sent = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhalf").await;
         let _some = stream.read_exact(&mut vec![0; 1_000_000]).await;
         socket2::SockRef::from(&stream)
@@ -72,7 +72,7 @@ async fn an_answer_without_length_that_breaks_off_beside_its_request_is_seen_to_
 #[tokio::test(flavor = "multi_thread")]
 async fn cve_2025_4366_a_connection_with_half_a_request_on_it_is_not_used_again() {
     let connections = Arc::new(AtomicUsize::new(0));
-    let server = Raw::serving({
+    let server = Bare::serving({
         let connections = connections.clone();
         move |mut stream, head, _| {
             connections.fetch_add(1, Ordering::Relaxed);
@@ -106,7 +106,7 @@ async fn cve_2025_4366_a_connection_with_half_a_request_on_it_is_not_used_again(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_waits_to_send_its_body_gets_a_refusal_instead() {
     for status in ["401 Unauthorized", "413 Content Too Large", "417 Expectation Failed"] {
-        let server = Raw::serving(move |mut stream, _, _| async move {
+        let server = Bare::serving(move |mut stream, _, _| async move {
             let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno");
             let _sent = stream.write_all(answer.as_bytes()).await;
             tokio::time::sleep(PATIENCE).await;
@@ -129,7 +129,7 @@ async fn a_client_that_waits_to_send_its_body_gets_a_refusal_instead() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_may_run_beside_the_request_it_answers() {
-    let server = Raw::serving(|mut stream, _, rest| async move {
+    let server = Bare::serving(|mut stream, _, rest| async move {
         let head = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
         stream.write_all(head.as_bytes()).await.expect("sent");
         stream.write_all(&rest).await.expect("sent");
@@ -153,7 +153,7 @@ async fn an_answer_may_run_beside_the_request_it_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rfc_9110_15_2_informational_answers_come_in_any_number_and_not_for_ever() {
     const HINT: &str = "HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n";
-    let server = Raw::serving(|mut stream, head, _| async move {
+    let server = Bare::serving(|mut stream, head, _| async move {
         if head.starts_with("GET /some") {
             for _ in 0..300 {
                 stream.write_all(HINT.as_bytes()).await.expect("sent");

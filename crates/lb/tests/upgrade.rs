@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{App, Balancer, Client, PATIENCE, Raw, Reply, eventually};
+use support::{App, Balancer, Bare, Client, PATIENCE, Reply, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -16,8 +16,8 @@ const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\
                       Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// Switches and sends back whatever it gets, with `first` before it.
-async fn echo(first: &'static str) -> Raw {
-    Raw::serving(move |mut stream, _, rest| async move {
+async fn echo(first: &'static str) -> Bare {
+    Bare::serving(move |mut stream, _, rest| async move {
         stream
             .write_all(format!("{SWITCH}{first}").as_bytes())
             .await
@@ -30,7 +30,7 @@ async fn echo(first: &'static str) -> Raw {
     .await
 }
 
-async fn in_front_of(server: &Raw, top: &str) -> Balancer {
+async fn in_front_of(server: &Bare, top: &str) -> Balancer {
     Balancer::in_front_of_addresses(&[server.address], "", top).await
 }
 
@@ -81,7 +81,7 @@ async fn bytes_pass_both_ways_after_101_and_each_side_may_end_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_asked_for_exactly_what_the_client_wants() {
     let (heads, mut seen) = tokio::sync::mpsc::unbounded_channel();
-    let server = Raw::serving(move |mut stream, head, _| {
+    let server = Bare::serving(move |mut stream, head, _| {
         heads.send(head).expect("heard");
         async move {
             let _sent = stream.write_all(SWITCH.as_bytes()).await;
@@ -199,7 +199,7 @@ async fn rfc_9110_15_2_2_a_switch_that_was_not_asked_for_is_502() {
         "HTTP/1.1 101 Switching Protocols\r\n\r\n",
         "HTTP/1.0 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     ] {
-        let server = Raw::serving(move |mut stream, _, _| async move {
+        let server = Bare::serving(move |mut stream, _, _| async move {
             let _sent = stream.write_all(answer.as_bytes()).await;
             tokio::time::sleep(PATIENCE).await;
         })
@@ -213,7 +213,7 @@ async fn rfc_9110_15_2_2_a_switch_that_was_not_asked_for_is_502() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_side_that_takes_nothing_holds_the_other_back_and_all_arrives_in_the_end() {
     const SIZE: usize = 60_000_000;
-    let server = Raw::serving(move |mut stream, _, _| async move {
+    let server = Bare::serving(move |mut stream, _, _| async move {
         stream.write_all(SWITCH.as_bytes()).await.expect("sent");
         stream.write_all(&vec![b'x'; SIZE]).await.expect("sent");
     })
@@ -228,7 +228,7 @@ async fn a_side_that_takes_nothing_holds_the_other_back_and_all_arrives_in_the_e
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_breaks_off_is_seen_to_break_off() {
-    let server = Raw::serving(|mut stream, _, _| async move {
+    let server = Bare::serving(|mut stream, _, _| async move {
         stream.write_all(SWITCH.as_bytes()).await.expect("sent");
         let mut byte = [0];
         stream.read_exact(&mut byte).await.expect("a byte");

@@ -7,6 +7,7 @@ mod client;
 mod concurrency;
 mod errors;
 mod hedge;
+mod http2;
 mod pool;
 mod retry;
 mod route;
@@ -24,7 +25,8 @@ pub use client::ClientConfig;
 pub use concurrency::{ConcurrencyConfig, ConcurrencyMode};
 pub use errors::{ErrorPage, ErrorsConfig};
 pub use hedge::HedgeConfig;
-pub use pool::{EjectionConfig, PoolConfig, UpstreamConfig};
+pub use http2::{FloodConfig, Http2Config};
+pub use pool::{EjectionConfig, PoolConfig, Protocol, UpstreamConfig};
 pub use retry::RetryConfig;
 pub use route::{ErrorForm, RouteConfig};
 pub use server::{ServerConfig, ServerSource};
@@ -50,6 +52,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// Limits and deadlines towards clients.
     pub client: ClientConfig,
+    /// HTTP/2 from clients.
+    pub http2: Http2Config,
     /// Retries of requests that failed on one server.
     pub retry: RetryConfig,
     /// Pages for errors of the balancer's own.
@@ -70,6 +74,7 @@ impl Default for Config {
             drain_notice_ms: 500,
             tls: TlsConfig::default(),
             client: ClientConfig::default(),
+            http2: Http2Config::default(),
             retry: RetryConfig::default(),
             errors: ErrorsConfig::default(),
             pools: vec![PoolConfig::default()],
@@ -108,6 +113,7 @@ impl service::Config for Config {
         }
         self.tls.check(self.listen)?;
         self.client.check()?;
+        self.http2.check()?;
         self.retry.check()?;
         self.errors.check()?;
         pool::check(&self.pools)?;

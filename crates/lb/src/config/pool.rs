@@ -26,6 +26,8 @@ pub struct PoolConfig {
     /// Addresses (`10.0.0.1:8000`) or names (`dns:app:8000`) whose every
     /// address is a server.
     pub servers: Vec<ServerConfig>,
+    /// What they speak.
+    pub protocol: Protocol,
     /// How often names are looked up, milliseconds.
     pub discovery_interval_ms: u64,
     /// How requests are spread.
@@ -55,6 +57,7 @@ impl Default for PoolConfig {
         Self {
             name: "app".into(),
             servers: vec![ServerSource::Address(SocketAddr::from(([127, 0, 0, 1], 8000))).into()],
+            protocol: Protocol::Http1,
             discovery_interval_ms: 1000,
             balance: Balance::default(),
             hash_key: None,
@@ -68,6 +71,16 @@ impl Default for PoolConfig {
             upstream: UpstreamConfig::default(),
         }
     }
+}
+
+/// What servers speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2 without TLS, known beforehand.
+    H2,
 }
 
 impl PoolConfig {

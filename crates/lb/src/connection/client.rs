@@ -2,15 +2,15 @@
 //! for it: the socket, the request's body, the answer's body and the sweep.
 
 use std::cell::Cell;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
-
-use http::HeaderValue;
 
 use super::End;
 use super::pace::Pace;
+use super::peer::Peer;
 use crate::config::ClientConfig;
 use crate::problem::Problem;
 use crate::request::framing::Refused;
@@ -21,7 +21,7 @@ use crate::worker::Worker;
 
 /// Whoever has connected has so long to ask before a drain closes: the request
 /// is on its way, most likely.
-const DRAIN_GRACE: Duration = Duration::from_millis(300);
+pub(super) const DRAIN_GRACE: Duration = Duration::from_millis(300);
 
 /// And so long to end a head that is under way, milliseconds.
 const DRAIN_HEAD_MS: u64 = 2000;
@@ -41,14 +41,8 @@ pub(crate) enum Phase {
 pub(crate) struct Client {
     /// Its deadlines: reading for what it sends, writing for what it takes.
     pub(crate) watch: Watched,
-    /// Its address as a header's value.
-    pub(crate) address: HeaderValue,
-    /// It is a proxy whose word is taken.
-    pub(crate) trusted: bool,
-    /// It speaks TLS with this balancer.
-    pub(crate) secure: bool,
-    /// What its answers say of plain HTTP.
-    pub(crate) hsts: Option<HeaderValue>,
+    /// Who it is.
+    pub(crate) peer: Rc<Peer>,
     worker: Rc<Worker>,
     /// As it was when the client connected.
     config: Arc<ClientConfig>,
@@ -66,6 +60,9 @@ pub(crate) struct Client {
     undecided: Cell<u64>,
     /// The server's side of the tunnel that this connection becomes.
     switched: Cell<Option<Box<ServerSide>>>,
+    http2: Cell<bool>,
+    /// Who reads the request's body, if it is not the connection's own task.
+    body_waker: Cell<Option<Waker>>,
     /// When it connected, until it sends something.
     silent_since: Cell<Option<Instant>>,
 }
@@ -79,14 +76,9 @@ impl Client {
         let patience_ms = tls.map_or(config.head_ms, |tls| tls.config.handshake_ms);
         watch.set_due(Side::Read, now_ms + patience_ms);
         watch.set_idle_since(now_ms);
-        // An IPv4 client on an IPv6 socket is still an IPv4 client.
-        let ip = peer.ip().to_canonical();
         Self {
             watch,
-            address: address_value(ip),
-            trusted: config.trusts(ip),
-            secure: tls.is_some(),
-            hsts: tls.and_then(|tls| tls.hsts.clone()),
+            peer: Rc::new(Peer::new(&config, peer, tls)),
             worker: worker.clone(),
             sends: Pace::new(config.min_body_bytes_per_second, config.body_ms),
             takes: Pace::new(config.min_send_bytes_per_second, config.send_ms),
@@ -99,13 +91,10 @@ impl Client {
             requests: Cell::new(0),
             undecided: Cell::new(0),
             switched: Cell::new(None),
+            http2: Cell::new(false),
+            body_waker: Cell::new(None),
             silent_since: Cell::new(Some(Instant::now())),
         }
-    }
-
-    /// How a request came, as far as this balancer can tell.
-    pub(crate) fn scheme(&self) -> &'static str {
-        if self.secure { "https" } else { "http" }
     }
 
     pub(super) fn config(&self) -> &ClientConfig {
@@ -210,7 +199,10 @@ impl Client {
     }
 
     /// More of the request's body is waited for.
-    pub(crate) fn body_awaited(&self) {
+    pub(crate) fn body_awaited(&self, cx: &Context<'_>) {
+        if !self.watch.would_wake(cx) {
+            self.body_waker.replace(Some(cx.waker().clone()));
+        }
         if self.watch.due(Side::Read) == NEVER {
             let now_ms = self.now_ms();
             let due_ms = self.sends.wait(now_ms).min(now_ms + self.config().body_ms);
@@ -265,7 +257,12 @@ impl Client {
             (Alarm::Due, Phase::Idle) if late(Side::Read) && !self.is_writing() => Some(End::Idle),
             (Alarm::Due, Phase::Head) if late(Side::Read) => Some(End::Answer(Problem::HeadTooSlow)),
             // The body's reader has seen it, or is about to, and answers.
-            (Alarm::Due, Phase::Busy) if late(Side::Read) => None,
+            (Alarm::Due, Phase::Busy) if late(Side::Read) => {
+                if let Some(reader) = self.body_waker.take() {
+                    reader.wake();
+                }
+                None
+            }
             (Alarm::Evict, Phase::Idle) if !self.is_writing() => Some(End::Idle),
             (Alarm::Due | Alarm::Evict | Alarm::ServerLost, _) => {
                 self.watch.clear_alarm();
@@ -329,8 +326,13 @@ impl Client {
     pub(super) fn was_cut_off(&self) -> bool {
         self.cut_off.get()
     }
-}
 
-fn address_value(ip: IpAddr) -> HeaderValue {
-    HeaderValue::from_str(&ip.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+    pub(super) fn set_http2(&self) {
+        self.http2.set(true);
+    }
+
+    /// Whether it turned out to speak HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        self.http2.get()
+    }
 }

@@ -37,6 +37,10 @@ impl Held {
         self.bytes.is_empty()
     }
 
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Whether something may be passed on.
     pub(super) fn has_free(&self) -> bool {
         self.free > 0

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::client::{Client, Phase};
 use super::held::Held;
+use super::http2::PREFACE;
 use super::stream::Stream;
 use crate::problem::Problem;
 use crate::request::framing::{Limits, Refused, Scanner};
@@ -22,10 +23,14 @@ pub(super) struct ClientIo {
     client: Rc<Client>,
     scanner: Scanner,
     held: Held,
+    /// hyper has seen nothing yet.
+    fresh: bool,
+    /// The preface of HTTP/2 is understood; over TLS, ALPN decides (RFC 9113 3.2).
+    speaks_http2: bool,
 }
 
 impl ClientIo {
-    pub(super) fn new(stream: Stream, client: Rc<Client>, worker: Rc<Worker>) -> Self {
+    pub(super) fn new(stream: Stream, client: Rc<Client>, worker: Rc<Worker>, speaks_http2: bool) -> Self {
         let config = client.config();
         let limits = Limits {
             head_bytes: config.max_head_bytes,
@@ -37,16 +42,15 @@ impl ClientIo {
             scanner: Scanner::new(limits),
             held,
             client,
+            fresh: true,
+            speaks_http2,
         }
     }
 
-    pub(super) fn into_stream(self) -> Stream {
-        self.stream
-    }
-
-    /// What the client has sent behind its request to upgrade.
-    pub(super) fn take_held(&mut self) -> Vec<u8> {
-        self.held.take()
+    /// The socket, and what came of an HTTP/2 connection or behind a request to
+    /// upgrade.
+    pub(super) fn into_parts(mut self) -> (Stream, Vec<u8>) {
+        (self.stream, self.held.take())
     }
 
     /// hyper does not read while a request is being answered and flushes at each
@@ -76,10 +80,11 @@ impl AsyncRead for ClientIo {
         loop {
             if this.held.has_free() {
                 this.held.pass_on(buf);
+                this.fresh = false;
                 this.held.count(this.scanner.carried_bytes());
                 return Poll::Ready(Ok(()));
             }
-            if this.client.refused().is_some() {
+            if this.client.refused().is_some() || this.client.is_http2() {
                 // Nothing that follows means anything. The connection's task
                 // looks at the refusal after each poll and needs no waking.
                 return Poll::Pending;
@@ -122,6 +127,7 @@ impl ClientIo {
         };
         buf.set_filled(before + passed);
         self.judge(verdict.err());
+        self.fresh &= passed == 0;
         passed > 0
     }
 
@@ -153,10 +159,25 @@ impl ClientIo {
             })
         });
         if let Some(refused) = refused {
+            if refused.problem == Problem::VersionUnknown && self.is_http2() {
+                return;
+            }
             self.held.truncate();
             self.held.count(0);
             self.client.refuse(refused);
         }
+    }
+
+    /// Whether what was refused is not HTTP/1 at all, but the preface of HTTP/2
+    /// or as much of it as there is. It is told by its first line, which no
+    /// request of HTTP/1 can begin with, so no such request waits for it.
+    fn is_http2(&self) -> bool {
+        let begins = |bytes: &[u8]| bytes.iter().zip(PREFACE).all(|(byte, expected)| byte == expected);
+        if !self.fresh || !self.speaks_http2 || !begins(self.held.bytes()) {
+            return false;
+        }
+        self.client.set_http2();
+        true
     }
 }
 

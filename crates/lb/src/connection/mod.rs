@@ -5,9 +5,12 @@
 pub(crate) mod client;
 pub(crate) mod handshake;
 mod held;
+pub(crate) mod http2;
 mod io;
 mod pace;
+pub(crate) mod peer;
 pub(crate) mod proxy_protocol;
+pub(crate) mod requester;
 mod stream;
 
 use std::future::poll_fn;
@@ -21,13 +24,14 @@ use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::debug;
 
 use self::client::{Client, Phase};
 use self::io::ClientIo;
+use self::requester::Requester;
 use self::stream::Stream;
 use crate::handle::handle;
 use crate::problem::Problem;
@@ -64,6 +68,8 @@ pub(crate) enum End {
     Stalled,
     /// An answer could not be finished.
     CutOff,
+    /// It goes on as HTTP/2.
+    Http2,
 }
 
 /// hyper's settings.
@@ -89,19 +95,32 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
     }
     let tls = worker.shared.tls.as_ref().filter(|_| secure).map(Tls::now);
     let client = Rc::new(Client::new(&worker, peer, tls.as_deref()));
+    let http2 = worker.plan().config.http2.enabled;
     let stream = match tls {
         None => Stream::Plain(stream),
         // Apart, so that what a handshake needs takes no room on plain connections.
-        Some(tls) => match Box::pin(handshake::handshake(&worker, &client, stream, tls.server.clone())).await {
+        Some(tls) => match Box::pin(handshake::handshake(
+            &worker,
+            &client,
+            stream,
+            tls.server(http2).clone(),
+        ))
+        .await
+        {
+            Some(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                let who = client.peer.clone();
+                drop(client);
+                return Box::pin(http2::serve(worker, Stream::Tls(stream), peer, who, Vec::new())).await;
+            }
             Some(stream) => Stream::Tls(stream),
             None => return,
         },
     };
     let builder = builder(client.config().max_head_bytes);
-    let io = TokioIo::new(ClientIo::new(stream, client.clone(), worker.clone()));
+    let io = TokioIo::new(ClientIo::new(stream, client.clone(), worker.clone(), http2 && !secure));
     let service = {
         let (worker, client) = (worker.clone(), client.clone());
-        service_fn(move |request| handle(worker.clone(), client.clone(), request))
+        service_fn(move |request| handle(worker.clone(), Requester::Connection(client.clone()), request))
     };
     let mut connection = builder.serve_connection(io, service);
 
@@ -134,6 +153,9 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
             debug!(%peer, "client broke off");
             return Poll::Ready(End::Gone);
         }
+        if client.is_http2() {
+            return Poll::Ready(End::Http2);
+        }
         // Only now: what came in a moment ago may have been in time.
         if let Some(end) = client.rung() {
             return Poll::Ready(end);
@@ -149,9 +171,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
     })
     .await;
 
-    let mut io = connection.into_parts().io.into_inner();
-    let early = io.take_held();
-    let stream = io.into_stream();
+    let who = client.peer.clone();
+    let (stream, early) = connection.into_parts().io.into_inner().into_parts();
     match end {
         End::Idle if stream.takes_leave() => take_leave(stream).await,
         // Without room for what the client has sent already, there is no tunnel.
@@ -162,6 +183,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         End::Closed if worker.shared.is_draining() => linger(stream, LINGER, LINGER_BYTES).await,
         End::Closed => linger(stream, LONG_LINGER, LONG_LINGER_BYTES).await,
         End::Answer(problem) => answer(&worker, stream, problem).await,
+        // On the heap: most connections never need the room.
+        End::Http2 => Box::pin(http2::serve(worker, stream, peer, who, early)).await,
         End::Stalled | End::CutOff => {
             worker.stats().timeouts.add(u64::from(matches!(end, End::Stalled)));
             cut(&stream);
@@ -199,7 +222,7 @@ async fn take_leave(mut stream: Stream) {
 }
 
 /// Closes our side and reads on for a while (RFC 9112 9.6).
-async fn linger(mut stream: Stream, longest: Duration, most_bytes: u64) {
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, longest: Duration, most_bytes: u64) {
     if !matches!(timeout(LINGER, stream.shutdown()).await, Ok(Ok(()))) {
         return;
     }

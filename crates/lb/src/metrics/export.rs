@@ -108,6 +108,18 @@ impl Collector for Export {
         )?;
         counters(
             encoder,
+            "lb_http2_connections",
+            "Client connections that spoke HTTP/2",
+            single(|w| &w.http2),
+        )?;
+        counters(
+            encoder,
+            "lb_http2_floods",
+            "HTTP/2 connections ended because they flooded",
+            single(|w| &w.floods),
+        )?;
+        counters(
+            encoder,
             "lb_overloaded",
             "Requests refused because there were too many in the whole balancer",
             single(|w| &w.shed),

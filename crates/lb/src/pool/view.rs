@@ -15,6 +15,7 @@ use crate::hedge::Hedge;
 use crate::metrics::Traffic;
 use crate::overload::Gate;
 use crate::upstream::idle::IdleStack;
+use crate::upstream::multiplexed::Multiplexed;
 
 /// One worker's copy of one pool.
 pub(crate) struct PoolView {
@@ -53,6 +54,8 @@ pub(crate) struct Link {
     pub(crate) server: Arc<Server>,
     /// This worker's kept connections to it.
     pub(crate) idle: IdleStack,
+    /// And those that many requests share.
+    pub(crate) multiplexed: Multiplexed,
 }
 
 impl PoolView {
@@ -123,8 +126,10 @@ impl PoolView {
         for link in self.links.borrow().iter() {
             if link.server.admin() == Admin::Disabled {
                 link.idle.clear();
+                link.multiplexed.clear();
             } else {
                 link.idle.expire(now_ms);
+                link.multiplexed.expire(now_ms, self.pool.config.upstream.idle_ms);
             }
         }
         if let Some(hedge) = &self.hedge {
@@ -147,6 +152,7 @@ impl PoolView {
                 Rc::new(Link {
                     server: server.clone(),
                     idle: IdleStack::new(upstream.max_idle, upstream.idle_ms),
+                    multiplexed: Multiplexed::default(),
                 })
             })
         });

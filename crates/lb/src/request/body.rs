@@ -11,9 +11,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::connection::client::Client;
+use crate::connection::requester::Requester;
 use crate::problem::Problem;
-use crate::request::headers::strip_trailers;
+use crate::request::headers::{strip_hop_by_hop, strip_trailers};
 use crate::watch::{NEVER, Side, Watch};
 
 /// As much of a body is remembered.
@@ -22,7 +22,7 @@ const REPLAY_BYTES: usize = 64 * 1024;
 /// What the client sends, whichever server it goes to.
 pub(crate) struct Source {
     incoming: RefCell<Incoming>,
-    client: Rc<Client>,
+    client: Requester,
     kept: RefCell<Vec<Bytes>>,
     kept_bytes: Cell<usize>,
     /// More has passed than is remembered.
@@ -37,7 +37,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn new(incoming: Incoming, client: Rc<Client>, first_byte_ms: u64) -> Rc<Self> {
+    pub(crate) fn new(incoming: Incoming, client: Requester, first_byte_ms: u64) -> Rc<Self> {
         Rc::new(Self {
             incoming: RefCell::new(incoming),
             client,
@@ -89,7 +89,7 @@ impl Source {
             Poll::Pending => match self.client.body_problem() {
                 Some(problem) => Err(problem),
                 None => {
-                    self.client.body_awaited();
+                    self.client.body_awaited(cx);
                     if !self.answered.get() {
                         // The client is slow, not the server.
                         server.set_due(Side::Read, NEVER);
@@ -107,6 +107,7 @@ impl Source {
                 }
                 if let Some(trailers) = frame.trailers_mut() {
                     strip_trailers(trailers);
+                    strip_hop_by_hop(trailers);
                 }
                 Ok(Some(frame))
             }

@@ -11,6 +11,7 @@ mod lines;
 
 use memchr::memchr;
 
+pub(crate) use self::lines::is_target;
 use crate::problem::Problem;
 use crate::request::upgrade;
 
@@ -21,7 +22,7 @@ const MAX_CHUNK_LINE_BYTES: usize = 4096;
 /// Longest trailer section, bytes; hyper allows less than 16 KB.
 const MAX_TRAILER_BYTES: usize = 15 * 1024;
 /// Most fields of a head, and of a trailer section; hyper has room for as many.
-const MAX_FIELDS: usize = 100;
+pub(crate) const MAX_FIELDS: usize = 100;
 /// hyper keeps the two numbers above it for itself.
 const MAX_LENGTH: u64 = u64::MAX - 2;
 

@@ -33,6 +33,8 @@ pub(crate) struct Sender<'a> {
     pub(crate) trusted: bool,
     /// How it came here: `http` or `https`.
     pub(crate) scheme: &'static str,
+    /// The version it spoke, as `Via` writes it.
+    pub(crate) via: &'static str,
 }
 
 /// Takes away what was meant for one hop only (RFC 9110 7.6.1), in either
@@ -92,7 +94,7 @@ pub(crate) fn prepare_request(headers: &mut HeaderMap, chunked: bool, sender: &S
         headers.insert(X_FORWARDED_HOST, host);
     }
     // RFC 9110 7.6.3: a gateway names itself in every request.
-    let this_hop = HeaderValue::from_static("1.1 radiodeck-lb");
+    let this_hop = HeaderValue::from_static(sender.via);
     let via = match headers.get(VIA) {
         Some(earlier) => joined(earlier, &this_hop),
         None => this_hop,

@@ -5,6 +5,7 @@ pub(crate) mod body;
 pub(crate) mod framing;
 pub(crate) mod headers;
 pub(crate) mod host;
+pub(crate) mod http2;
 pub(crate) mod id;
 pub(crate) mod target;
 pub(crate) mod upgrade;

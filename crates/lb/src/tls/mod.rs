@@ -32,7 +32,7 @@ use self::tickets::Tickets;
 use crate::config::TlsConfig;
 
 /// What is spoken over TLS, the best first (ALPN).
-const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// A certificate that ends sooner is worth a word.
 const ENDS_SOON: Duration = Duration::from_secs(14 * 86_400);
 
@@ -49,7 +49,9 @@ pub(crate) struct Tls {
 /// One reading of configuration and files.
 #[derive(Debug)]
 pub(crate) struct Generation {
-    pub(crate) server: Arc<ServerConfig>,
+    server: Arc<ServerConfig>,
+    /// The same without HTTP/2.
+    http1: Arc<ServerConfig>,
     pub(crate) certificates: Vec<Certificate>,
     tickets: Arc<Tickets>,
     pub(crate) config: TlsConfig,
@@ -118,6 +120,11 @@ impl Tls {
 }
 
 impl Generation {
+    /// rustls's settings, with HTTP/2 offered or without.
+    pub(crate) fn server(&self, http2: bool) -> &Arc<ServerConfig> {
+        if http2 { &self.server } else { &self.http1 }
+    }
+
     fn read(config: &TlsConfig, address: SocketAddr, before: Option<&Self>) -> Result<Self, ConfigError> {
         let local_ca = (config.certificates.is_empty()).then(|| LocalCa::new(&config.local_ca));
         let certificates = match &local_ca {
@@ -139,9 +146,13 @@ impl Generation {
             0 => address.port(),
             port => port,
         };
+        let server = server(&certificates, tickets.clone())?;
+        let mut http1 = server.clone();
+        http1.alpn_protocols.retain(|protocol| protocol != b"h2");
         let hsts = format!("max-age={}", config.hsts_seconds);
         Ok(Self {
-            server: Arc::new(server(&certificates, tickets.clone())?),
+            http1: Arc::new(http1),
+            server: Arc::new(server),
             certificates,
             tickets,
             config: config.clone(),

@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::Upstream;
 use crate::pool::in_flight::InFlight;
 use crate::pool::view::Link;
+use crate::request::headers::strip_hop_by_hop;
 use crate::tunnel::ServerSide;
 use crate::watch::{NEVER, Side};
 use crate::worker::Worker;
@@ -102,7 +103,13 @@ impl AnswerBody {
             source.upstream.watch.set_due(Side::Read, NEVER);
         }
         Poll::Ready(match polled {
-            Some(Ok(frame)) => Some(Ok(frame)),
+            Some(Ok(mut frame)) => {
+                // A client of HTTP/2 would take the whole answer to be malformed.
+                if let Some(trailers) = frame.trailers_mut() {
+                    strip_hop_by_hop(trailers);
+                }
+                Some(Ok(frame))
+            }
             Some(Err(_)) => {
                 self.source = None;
                 Some(Err(CutOff))

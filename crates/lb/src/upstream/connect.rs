@@ -14,13 +14,13 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tracing::debug;
 
-use super::Upstream;
 use super::exchange::late;
 use super::io::{Counts, ServerIo};
+use super::{Sender, Upstream};
 use crate::config::UpstreamConfig;
 use crate::pool::view::Link;
 use crate::problem::Problem;
-use crate::watch::{Alarm, GiveUp, Side};
+use crate::watch::{Alarm, GiveUp, Side, Watch};
 use crate::worker::Worker;
 
 /// Largest read from a server at once, bytes: large answers take few calls.
@@ -34,8 +34,36 @@ pub(crate) async fn connect(
     config: &UpstreamConfig,
     due_ms: u64,
 ) -> Result<Box<Upstream>, Problem> {
+    let watch = worker.attempts.enter(Some(link.server.clone()));
+    let stream = dial(worker, link, config, due_ms, &watch).await?;
+    let counts = Rc::new(Counts::default());
+    let io = TokioIo::new(ServerIo::new(stream, counts.clone()));
+    let (sender, connection) = Builder::new()
+        .max_buf_size(MAX_BUFFER_BYTES.max(config.max_head_bytes))
+        .max_header_size(config.max_head_bytes)
+        .handshake(io)
+        .await
+        .map_err(|_| Problem::ConnectFailed)?;
+    Ok(Box::new(Upstream {
+        sender: Sender::Http1(sender),
+        connection: Some(connection),
+        parts: None,
+        upgrades: false,
+        watch,
+        counts,
+        reused: false,
+    }))
+}
+
+/// A socket that is connected to the server of `link`, and `watch` free again.
+pub(super) async fn dial(
+    worker: &Worker,
+    link: &Link,
+    config: &UpstreamConfig,
+    due_ms: u64,
+    watch: &Watch,
+) -> Result<TcpStream, Problem> {
     let server = &link.server;
-    let watch = worker.attempts.enter(Some(server.clone()));
     watch.set_due(Side::Read, worker.clock.now_ms() + config.connect_ms);
     watch.set_due(Side::Write, due_ms);
     // A server that is tried although it is out (nobody else is left) is waited
@@ -54,7 +82,7 @@ pub(crate) async fn connect(
                 }));
             }
             match watch.alarm() {
-                Some(Alarm::Due) => Poll::Ready(Err(late(&watch, Problem::ConnectTimeout))),
+                Some(Alarm::Due) => Poll::Ready(Err(late(watch, Problem::ConnectTimeout))),
                 Some(_) => Poll::Ready(Err(Problem::ServerLost)),
                 None => Poll::Pending,
             }
@@ -63,24 +91,7 @@ pub(crate) async fn connect(
     };
     watch.reset();
     tune(&stream, config);
-
-    let counts = Rc::new(Counts::default());
-    let io = TokioIo::new(ServerIo::new(stream, counts.clone()));
-    let (sender, connection) = Builder::new()
-        .max_buf_size(MAX_BUFFER_BYTES.max(config.max_head_bytes))
-        .max_header_size(config.max_head_bytes)
-        .handshake(io)
-        .await
-        .map_err(|_| Problem::ConnectFailed)?;
-    Ok(Box::new(Upstream {
-        sender,
-        connection: Some(connection),
-        parts: None,
-        upgrades: false,
-        watch,
-        counts,
-        reused: false,
-    }))
+    Ok(stream)
 }
 
 /// Socket options. One that cannot be had costs speed, not correctness.

@@ -6,8 +6,9 @@ use std::task::Poll;
 
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
+use tokio_util::either::Either;
 
-use super::{Upstream, answer};
+use super::{Sender, Upstream, answer, multiplexed};
 use crate::problem::Problem;
 use crate::request::body::RequestBody;
 use crate::watch::{Alarm, Side, Watch};
@@ -44,20 +45,29 @@ impl Lost {
 /// the server may switch to.
 pub(crate) async fn send(
     mut upstream: Box<Upstream>,
-    request: Request<RequestBody>,
+    mut request: Request<RequestBody>,
     upgrade: Option<&HeaderValue>,
 ) -> Result<(Response<Incoming>, Box<Upstream>), Lost> {
     upstream.upgrades = upgrade.is_some();
     let written_before = upstream.counts.written_bytes.get();
     let read_before = upstream.counts.read_bytes.get();
-    let mut answering = pin!(upstream.sender.try_send_request(request));
+    let mut answering = pin!(match &mut upstream.sender {
+        Sender::Http1(sender) => Either::Left(sender.try_send_request(request)),
+        Sender::Http2(lease) => {
+            multiplexed::fit(&mut request);
+            // Whose bytes leave a shared connection is not told: ours, then.
+            upstream.counts.written_bytes.set(written_before + 1);
+            Either::Right(lease.sender.try_send_request(request))
+        }
+    });
     let result = poll_fn(|cx| {
         upstream.watch.listen(cx);
         let _ended = upstream.poll_drive(cx);
         if let Poll::Ready(result) = answering.as_mut().poll(cx) {
             return Poll::Ready(result.map_err(|error| {
                 let handed_back = error.message().is_some();
-                (problem_of(&error.into_error()), handed_back)
+                let error = error.into_error();
+                (problem_of(&error), handed_back || upstream.was_refused(&error))
             }));
         }
         match upstream.watch.alarm() {

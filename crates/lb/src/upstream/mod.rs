@@ -7,6 +7,7 @@ mod connect;
 pub(crate) mod exchange;
 pub(crate) mod idle;
 mod io;
+pub(crate) mod multiplexed;
 pub(crate) mod switch;
 
 use std::pin::Pin;
@@ -19,13 +20,14 @@ use hyper_util::rt::TokioIo;
 pub(crate) use connect::connect;
 
 use self::io::{Counts, ServerIo};
+use self::multiplexed::{Lease, Refusal};
 use crate::request::body::RequestBody;
 use crate::watch::Watched;
 
 /// A connection to a server.
 pub(crate) struct Upstream {
-    sender: SendRequest<RequestBody>,
-    /// `None` once it has ended.
+    sender: Sender,
+    /// `None` once it has ended, or if others share it and tasks of its own drive it.
     connection: Option<Connection<TokioIo<ServerIo>, RequestBody>>,
     /// What was left when it ended, if the request asks for an upgrade.
     parts: Option<Parts<TokioIo<ServerIo>>>,
@@ -36,6 +38,23 @@ pub(crate) struct Upstream {
     /// It has answered before, so the server may have hung up in the meantime
     /// without any fault.
     pub(crate) reused: bool,
+}
+
+/// Where its requests go in.
+enum Sender {
+    Http1(SendRequest<RequestBody>),
+    Http2(Lease),
+}
+
+impl Sender {
+    /// Whether another request may go in here. A place on a shared connection is
+    /// for one.
+    fn is_ready(&self) -> bool {
+        match self {
+            Self::Http1(sender) => sender.is_ready(),
+            Self::Http2(_) => false,
+        }
+    }
 }
 
 impl Upstream {
@@ -51,6 +70,18 @@ impl Upstream {
         let ended = self.connection.take().filter(|_| self.upgrades);
         self.parts = ended.map(Connection::into_parts);
         Poll::Ready(())
+    }
+
+    /// Whether the server has said, in HTTP/2, that it leaves the request undone.
+    fn was_refused(&self, error: &hyper::Error) -> bool {
+        let Sender::Http2(lease) = &self.sender else {
+            return false;
+        };
+        let refusal = multiplexed::refusal(error);
+        if matches!(refusal, Some(Refusal::Connection)) {
+            lease.retire();
+        }
+        refusal.is_some()
     }
 
     /// Whether the last answer has been read and the last request written to

@@ -72,8 +72,8 @@ pub(super) fn corpus() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("RFC 9110 5.6.2: a method that is no token", line("G(T / HTTP/1.1"), 400),
         ("RFC 9110 15.6.6: HTTP/2.0 in plain text", line("GET / HTTP/2.0"), 505),
         (
-            "RFC 9113 3.4: the preface of HTTP/2",
-            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(),
+            "RFC 9113 3.4: almost the preface of HTTP/2",
+            "PRI * HTTP/2.0\r\nHost: a\r\n\r\n".into(),
             505,
         ),
         ("RFC 9112 2.3: a version in small letters", line("GET / http/1.1"), 400),

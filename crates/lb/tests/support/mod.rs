@@ -8,8 +8,10 @@
 )]
 
 pub mod app;
+pub mod bare;
 pub mod client;
-pub mod raw;
+pub mod frames;
+pub mod http2;
 pub mod tls;
 
 use std::future::Future;
@@ -23,8 +25,9 @@ use service::{Config as _, ConfigSource, Context, Service, Shutdown};
 use tokio::task::JoinHandle;
 
 pub use app::{App, Reply};
+pub use bare::Bare;
 pub use client::{Answer, Client, get, request};
-pub use raw::Raw;
+pub use frames::{Frame, Raw};
 
 /// Long enough for anything that a test waits for.
 pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -67,7 +67,7 @@ fn is_token(bytes: &[u8]) -> bool {
 
 /// Whether hyper takes this target. Nearly all are plain paths; for the others
 /// its own parser is asked, so that there is no second opinion.
-fn is_target(target: &[u8]) -> bool {
+pub(crate) fn is_target(target: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/?&=%-._~+,;:@!$'()*".contains(byte);
     if target.first() == Some(&b'/') && target.iter().all(plain) {
         return true;

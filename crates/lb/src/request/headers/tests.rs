@@ -14,6 +14,7 @@ fn prepared(lines: &[(&'static str, &'static str)], trusted: bool) -> HeaderMap 
     let mut headers = headers(lines);
     let address = HeaderValue::from_static("192.0.2.1");
     let sender = Sender {
+        via: "1.1 radiodeck-lb",
         address: &address,
         trusted,
         scheme: "http",

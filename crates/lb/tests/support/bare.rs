@@ -11,12 +11,12 @@ use tokio::task::JoinHandle;
 use super::app::find;
 
 /// A running server; it stops when dropped.
-pub struct Raw {
+pub struct Bare {
     pub address: SocketAddr,
     task: JoinHandle<()>,
 }
 
-impl Raw {
+impl Bare {
     /// Calls `serve` for each connection with the head of its first request, and
     /// what came behind it. Health checks are answered apart.
     pub async fn serving<Served>(serve: impl Fn(TcpStream, String, Vec<u8>) -> Served + Send + Sync + 'static) -> Self
@@ -40,7 +40,7 @@ impl Raw {
     }
 }
 
-impl Drop for Raw {
+impl Drop for Bare {
     fn drop(&mut self) {
         self.task.abort();
     }
