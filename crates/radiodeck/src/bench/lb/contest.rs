@@ -23,12 +23,19 @@ pub(super) enum Bound {
     AtLeast(f64),
 }
 
-/// Both, for what there is no other word.
+/// Where the better of the two decides.
 pub(super) const BOTH: &[Kind] = &[Kind::Nginx, Kind::Haproxy];
 
 /// Adds what was measured as `name`; with `asked`, the verdict beside those rivals too.
 pub(super) fn record(report: &mut Report, name: &str, unit: &str, entries: &[Entry], asked: Option<(Bound, &[Kind])>) {
     let Some(ours) = entries.iter().find(|entry| entry.kind == Kind::Ours) else {
+        for entry in entries {
+            report.figure(Figure::plain(
+                format!("{name}, {}", entry.label),
+                entry.samples.median(),
+                unit,
+            ));
+        }
         return;
     };
     let others = || entries.iter().filter(|entry| entry.kind != Kind::Ours);
@@ -40,8 +47,10 @@ pub(super) fn record(report: &mut Report, name: &str, unit: &str, entries: &[Ent
     let Some((bound, rivals)) = asked else {
         return;
     };
-    for figure in ours.samples.spread(name, unit) {
-        report.figure(figure);
+    if ours.samples.min() < ours.samples.max() {
+        for figure in ours.samples.spread(name, unit) {
+            report.figure(figure);
+        }
     }
     let rivals = others().filter(|entry| rivals.contains(&entry.kind));
     let medians = rivals.map(|entry| (entry.samples.median(), &entry.label));
@@ -134,6 +143,24 @@ mod tests {
         let share = &report.figures[3];
         assert_eq!((share.value, share.peer.as_deref()), (0.9, Some("nginx")));
         assert_eq!(recorded(18.0, None).figures.len(), 1);
+    }
+
+    #[test]
+    fn without_ours_the_others_are_shown_and_no_verdict_is_given() {
+        let mut report = Report::new("lb");
+        let asked = Some((Bound::AtMost(0.9), BOTH));
+        record(
+            &mut report,
+            "CPU",
+            "us",
+            &[entry(Kind::Nginx, &[20.0, 21.0, 19.0])],
+            asked,
+        );
+        let figure = &report.figures[0];
+        assert_eq!(
+            (figure.name.as_str(), figure.value, figure.holds),
+            ("CPU, nginx", 20.0, None)
+        );
     }
 
     #[test]
