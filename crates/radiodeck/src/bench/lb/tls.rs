@@ -46,7 +46,8 @@ pub(super) async fn measure(ground: &Ground, report: &mut Report, progress: &Pro
     if let Some(h2load) = &ground.h2load {
         let mut failed = 0;
         let ask = async |proxy: &Proxy| {
-            let outcome = h2load::run(h2load, proxy.at.https, "/3", ground.seconds).await?;
+            let outcome = h2load::run(h2load, proxy.at.https, "/3", ground.seconds).await;
+            let outcome = outcome.map_err(|why| Error::CannotRun(format!("{REQUESTS}: {}: {why}", proxy.label)))?;
             if proxy.kind == Kind::Ours {
                 failed += outcome.failed;
             }
