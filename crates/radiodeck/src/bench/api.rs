@@ -26,25 +26,19 @@ const ROUNDS: usize = 3;
 const WARMING: Duration = Duration::from_secs(1);
 
 /// Runs the benchmark.
-pub(super) async fn run(args: &Args, progress: &Progress, interrupt: &mut Interrupt) -> Result<Report, Error> {
-    let mut report = Report::new("api");
-    if cfg!(debug_assertions) {
-        if !args.allow_debug {
-            return Err(Error::CannotRun(
-                "this is a debug build and its figures would mean nothing: use `cargo run --release -- bench api`, \
-                 or --allow-debug to see it run"
-                    .into(),
-            ));
-        }
-        report.missing("a release build: this is a debug build, its figures mean nothing");
-    }
+pub(super) async fn run(
+    args: &Args,
+    report: &mut Report,
+    progress: &Progress,
+    interrupt: &mut Interrupt,
+) -> Result<(), Error> {
     let stations = stations(args)?;
     progress.step("starting the stack", 0);
     let stage = Stage::set(2, interrupt).await?;
-    let outcome = measure(&stage, &stations, &mut report, progress, interrupt).await;
+    let outcome = measure(&stage, &stations, report, progress, interrupt).await;
     progress.step("stopping the stack", 0);
     stage.strike().await;
-    outcome.map(|()| report)
+    outcome
 }
 
 fn stations(args: &Args) -> Result<PathBuf, Error> {

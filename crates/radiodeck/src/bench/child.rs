@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::process::Command;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::measure::{Error, cpu};
+use crate::measure::{Error, memory};
 use crate::up::Interrupt;
 
 /// How often its memory is asked for. The system keeps the peak itself; only one
@@ -44,7 +44,7 @@ pub(super) async fn run<A: AsRef<OsStr>>(args: &[A], interrupt: &mut Interrupt) 
     let output = loop {
         tokio::select! {
             output = &mut ended => break output.map_err(cannot)?,
-            _ = looks.tick() => peak_bytes = peak_bytes.max(pid.and_then(cpu::peak_memory_bytes)),
+            _ = looks.tick() => peak_bytes = peak_bytes.max(pid.and_then(memory::peak_bytes)),
             () = interrupt.wait() => return Err(Error::Interrupted),
         }
     };

@@ -4,6 +4,7 @@ mod all;
 mod api;
 mod child;
 mod kind;
+mod lb;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,10 +16,16 @@ use crate::measure::{Error, runtime};
 use crate::up::Interrupt;
 
 /// Name and what it measures. Each comes with the part that it measures.
-const BENCHES: [(&str, &str); 1] = [(
-    "api",
-    "importing 53,606 stations, and what requests to site and API cost after that",
-)];
+const BENCHES: [(&str, &str); 2] = [
+    (
+        "api",
+        "importing 53,606 stations, and what requests to site and API cost after that",
+    ),
+    (
+        "lb",
+        "the balancer beside nginx and HAProxy: CPU, latency, memory, TLS, and how even its turns are",
+    ),
+];
 
 /// Measure what the parts cost.
 ///
@@ -30,6 +37,7 @@ const BENCHES: [(&str, &str); 1] = [(
 Examples:
   cargo run --release -- bench list
   cargo run --release -- bench api --json api.json
+  cargo run --release -- bench lb --rounds 5 --seconds 10
   cargo run --release -- bench all --docs docs/benchmarks.md")]
 pub(crate) struct Args {
     /// Which one, or `all`; `list` shows the names.
@@ -46,6 +54,8 @@ pub(crate) struct Args {
     /// Measure a debug build all the same; its figures mean nothing.
     #[arg(long)]
     allow_debug: bool,
+    #[command(flatten)]
+    lb: lb::Options,
 }
 
 /// Runs the subcommand.
@@ -73,11 +83,33 @@ fn measure_one(name: &str, args: &Args) -> Result<Report, Error> {
     let outcome = runtime.block_on(async {
         let mut interrupt = Interrupt::listen()?;
         let progress = Progress::start();
-        api::run(args, &progress, &mut interrupt).await
+        let mut report = Report::new(name);
+        release_build(args, &mut report)?;
+        match name {
+            "api" => api::run(args, &mut report, &progress, &mut interrupt).await?,
+            _ => lb::run(&args.lb, &mut report, &progress, &mut interrupt).await?,
+        }
+        Ok(report)
     });
     match outcome {
         Ok(report) => Ok(report),
         Err(Error::Interrupted) => Err(Error::Interrupted),
         Err(error) => Ok(output::could_not_run(name, &error)),
     }
+}
+
+/// Figures of a debug build mean nothing: there are none unless they are asked for.
+fn release_build(args: &Args, report: &mut Report) -> Result<(), Error> {
+    if !cfg!(debug_assertions) {
+        return Ok(());
+    }
+    if !args.allow_debug {
+        return Err(Error::CannotRun(format!(
+            "this is a debug build and its figures would mean nothing: use `cargo run --release -- bench {}`, \
+             or --allow-debug to see it run",
+            report.name
+        )));
+    }
+    report.missing("a release build: this is a debug build, its figures mean nothing");
+    Ok(())
 }

@@ -35,27 +35,39 @@ fn ticks_to_time(ticks: u64) -> Duration {
 /// CPU time that `root` and every descendant have used so far; `None` when the
 /// process is gone or the system does not tell.
 pub(crate) fn of_tree(root: u32) -> Option<Duration> {
-    let processes: HashMap<u32, Stat> = fs::read_dir("/proc")
-        .ok()?
-        .filter_map(|entry| {
-            let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            // A process may end while we look: then it counts with its parent's children.
-            Some((pid, parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?))
-        })
-        .collect();
+    let processes = processes()?;
     sum(&processes, root).map(ticks_to_time)
 }
 
+/// `root` and every descendant, by process id; `None` when the process is gone or the system does not tell.
+pub(crate) fn tree(root: u32) -> Option<Vec<u32>> {
+    below(&processes()?, root)
+}
+
+fn processes() -> Option<HashMap<u32, Stat>> {
+    let entries = fs::read_dir("/proc").ok()?.filter_map(|entry| {
+        let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        // A process may end while we look: then it counts with its parent's children.
+        Some((pid, parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?))
+    });
+    Some(entries.collect())
+}
+
 fn sum(processes: &HashMap<u32, Stat>, root: u32) -> Option<u64> {
-    let mut total = processes.get(&root)?.ticks;
-    let mut parents = vec![root];
-    while let Some(parent) = parents.pop() {
-        for (pid, stat) in processes.iter().filter(|(_, stat)| stat.parent == parent) {
-            total += stat.ticks;
-            parents.push(*pid);
-        }
+    let tree = below(processes, root)?;
+    Some(tree.iter().map(|pid| processes[pid].ticks).sum())
+}
+
+fn below(processes: &HashMap<u32, Stat>, root: u32) -> Option<Vec<u32>> {
+    processes.get(&root)?;
+    let mut tree = vec![root];
+    let mut looked_at = 0;
+    while let Some(parent) = tree.get(looked_at).copied() {
+        looked_at += 1;
+        let children = processes.iter().filter(|(_, stat)| stat.parent == parent);
+        tree.extend(children.map(|(pid, _)| *pid));
     }
-    Some(total)
+    Some(tree)
 }
 
 /// CPU time that this process alone has used so far, without its children.
@@ -82,13 +94,6 @@ fn busy_ticks(text: &str) -> Option<u64> {
     let ticks: Vec<u64> = fields.take(8).filter_map(|field| field.parse().ok()).collect();
     let idle = ticks.get(3)? + ticks.get(4)?;
     Some(ticks.iter().sum::<u64>() - idle)
-}
-
-/// The most memory that `pid` has held at once so far, bytes (VmHWM).
-pub(crate) fn peak_memory_bytes(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
 #[cfg(test)]
@@ -124,8 +129,9 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn this_process_has_a_peak_of_memory() {
-        assert!(peak_memory_bytes(std::process::id()).expect("linux") > 0);
-        assert!(of_tree(std::process::id()).is_some());
+    fn this_process_is_the_first_of_its_tree() {
+        let own = std::process::id();
+        assert!(of_tree(own).is_some());
+        assert_eq!(tree(own).expect("linux")[0], own);
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod histogram;
 pub(crate) mod http;
 pub(crate) mod load;
 pub(crate) mod machine;
+pub(crate) mod memory;
 pub(crate) mod output;
 pub(crate) mod report;
 pub(crate) mod samples;

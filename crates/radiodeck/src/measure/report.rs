@@ -64,6 +64,23 @@ impl Figure {
             ..Self::plain(name, value, unit)
         }
     }
+
+    /// A value that must not be below `bound`.
+    pub(crate) fn at_least(name: impl Into<String>, value: f64, unit: &str, bound: f64) -> Self {
+        Self {
+            bound: Some(format!(">= {bound}")),
+            holds: Some(value >= bound),
+            ..Self::plain(name, value, unit)
+        }
+    }
+
+    /// The same beside what others had, such as `nginx 1.26: 31.2`.
+    pub(crate) fn beside(self, peer: String) -> Self {
+        Self {
+            peer: Some(peer).filter(|peer| !peer.is_empty()),
+            ..self
+        }
+    }
 }
 
 /// What the exit code says.
@@ -186,6 +203,16 @@ mod tests {
         report.figure(Figure::at_most("failed", 1.0, "requests", 0.0));
         assert_eq!(report.verdict(), Verdict::Fails);
         assert_eq!(report.verdict().exit_code(), 1);
+    }
+
+    #[test]
+    fn a_bound_from_below_holds_from_there_on() {
+        let figure = |value| Figure::at_least("handshakes", value, "1/s", 1.0).beside("nginx: 900".into());
+        assert_eq!(figure(1.0).holds, Some(true));
+        assert_eq!(figure(0.99).holds, Some(false));
+        assert_eq!(figure(1.0).bound.as_deref(), Some(">= 1"));
+        assert_eq!(figure(1.0).peer.as_deref(), Some("nginx: 900"));
+        assert_eq!(figure(1.0).beside(String::new()).peer, None);
     }
 
     #[test]

@@ -33,10 +33,14 @@ impl Samples {
         self.0.last().copied().unwrap_or(f64::NAN)
     }
 
+    /// The lowest value; no number without runs.
+    pub(crate) fn min(&self) -> f64 {
+        self.0.first().copied().unwrap_or(f64::NAN)
+    }
+
     /// The spread as two figures beside that of the median.
     pub(crate) fn spread(&self, name: &str, unit: &str) -> [Figure; 2] {
-        let min = self.0.first().copied().unwrap_or(f64::NAN);
-        [("lowest run", min), ("highest run", self.max())]
+        [("lowest run", self.min()), ("highest run", self.max())]
             .map(|(which, value)| Figure::plain(format!("{name}, {which}"), value, unit))
     }
 }
@@ -63,6 +67,7 @@ mod tests {
     fn the_median_is_not_moved_by_one_wild_run() {
         assert_eq!(samples(&[3.0, 1000.0, 2.0]).median(), 3.0);
         assert_eq!(samples(&[3.0, 1000.0, 2.0]).max(), 1000.0);
+        assert_eq!(samples(&[3.0, 1000.0, 2.0]).min(), 2.0);
     }
 
     #[test]

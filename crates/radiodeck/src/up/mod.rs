@@ -31,10 +31,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) use self::database::node_pid;
 pub(crate) use self::error::Error;
 pub(crate) use self::layout::Layout;
-pub(crate) use self::leash::{LeashArgs, NAME as LEASH, run as leash};
+pub(crate) use self::leash::{Leash, LeashArgs, NAME as LEASH, run as leash};
+pub(crate) use self::logline::LogLine;
 pub(crate) use self::output::Output;
+pub(crate) use self::programs::Programs;
 pub(crate) use self::stack::{Options, Stack};
-pub(crate) use self::stale::signal as send_signal;
+pub(crate) use self::stale::{PidFolder, signal as send_signal};
 pub(crate) use self::state::State;
 
 /// Run the whole stack on this machine, without Docker (the default).

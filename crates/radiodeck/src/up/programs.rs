@@ -16,28 +16,44 @@ pub(crate) struct Programs {
     pub(crate) dns: PathBuf,
 }
 
+const APP: &str = "radiodeck-app";
+const LB: &str = "radiodeck-lb";
+const DNS: &str = "radiodeck-dns";
+
 impl Programs {
     /// Finds the programs, after building them if cargo runs us and `build` is set.
     pub(crate) fn find(build: bool, output: &Output) -> Result<Self, Error> {
-        let own = std::env::current_exe().map_err(Error::OwnPath)?;
-        let folder = own.parent().unwrap_or(Path::new("/"));
-        if let Some(cargo) = cargo().filter(|_| build) {
-            output.say("up", "building the services");
-            self::build(cargo, folder)?;
-        }
-        let find = |name: &str| {
-            let path = folder.join(name);
-            if path.is_file() {
-                Ok(path)
-            } else {
-                Err(Error::NoProgram(path))
-            }
-        };
+        let folder = folder(build.then_some((&[APP, LB, DNS], output)))?;
         Ok(Self {
-            app: find("radiodeck-app")?,
-            lb: find("radiodeck-lb")?,
-            dns: find("radiodeck-dns")?,
+            app: program(&folder, APP)?,
+            lb: program(&folder, LB)?,
+            dns: program(&folder, DNS)?,
         })
+    }
+
+    /// The balancer alone, built first if cargo runs us.
+    pub(crate) fn balancer(output: &Output) -> Result<PathBuf, Error> {
+        program(&folder(Some((&[LB], output)))?, LB)
+    }
+}
+
+/// The folder of this program, after building what shall lie beside it if cargo runs us.
+fn folder(wanted: Option<(&[&str], &Output)>) -> Result<PathBuf, Error> {
+    let own = std::env::current_exe().map_err(Error::OwnPath)?;
+    let folder = own.parent().unwrap_or(Path::new("/")).to_owned();
+    if let (Some(cargo), Some((names, output))) = (cargo(), wanted) {
+        output.say("up", "building the services");
+        build(cargo, &folder, names)?;
+    }
+    Ok(folder)
+}
+
+fn program(folder: &Path, name: &str) -> Result<PathBuf, Error> {
+    let path = folder.join(name);
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(Error::NoProgram(path))
     }
 }
 
@@ -49,14 +65,10 @@ pub(super) fn cargo() -> Option<OsString> {
     (package == env!("CARGO_PKG_NAME")).then(|| std::env::var_os("CARGO"))?
 }
 
-fn build(cargo: OsString, folder: &Path) -> Result<(), Error> {
+fn build(cargo: OsString, folder: &Path, names: &[&str]) -> Result<(), Error> {
     let mut command = Command::new(&cargo);
     command.arg("build");
-    command.args(
-        ["radiodeck-app", "radiodeck-lb", "radiodeck-dns"]
-            .iter()
-            .flat_map(|name| ["--package", name]),
-    );
+    command.args(names.iter().flat_map(|name| ["--package", name]));
     command.args(profile(folder));
     if let Some(target) = folder.parent() {
         command.arg("--target-dir").arg(target);

@@ -134,11 +134,10 @@ fn command_line(pid: u32) -> Option<Vec<String>> {
     (!line.is_empty()).then(|| vec![line])
 }
 
+/// A program that gives itself a title, as nginx does, has all its arguments in the first, as ps gives them.
 fn is_ours(arguments: &[String], config: &str) -> bool {
-    match arguments {
-        [line] => line.contains(config),
-        arguments => arguments.iter().any(|argument| argument == config),
-    }
+    let titled = arguments.first().is_some_and(|title| title.contains(config));
+    titled || arguments.iter().any(|argument| argument == config)
 }
 
 /// Sends a signal; a process that is gone needs none.
