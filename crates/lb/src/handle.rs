@@ -117,8 +117,11 @@ async fn answer(
     let sender = Sender {
         address: &client.address,
         trusted: client.trusted,
+        scheme: "http",
+        forwarded: &client.forwarded,
+        traces: worker.shared.config.trace_context,
     };
-    *request_id = Some(prepare_request(&mut parts.headers, chunked, &sender));
+    *request_id = Some(prepare_request(&mut parts.headers, chunked, &sender).request_id);
     let body = (!body.is_end_stream()).then_some(body);
     let view = &plan.pools[pool];
     let first_byte_ms = view.pool.config.upstream.first_byte_ms;

@@ -40,6 +40,7 @@ mod shared;
 mod status;
 mod threads;
 mod times;
+mod trace;
 mod upstream;
 mod watch;
 mod worker;

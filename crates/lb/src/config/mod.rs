@@ -36,6 +36,9 @@ pub struct Config {
     /// After SIGTERM, how long new connections are still accepted so that name
     /// servers and probes notice, milliseconds. Shorter than the drain deadline.
     pub drain_notice_ms: u64,
+    /// Whether `traceparent` is passed on if it is well-formed and a trace begun
+    /// if not. Otherwise it is a header like any other.
+    pub trace_context: bool,
     /// Limits and deadlines towards clients.
     pub client: ClientConfig,
     /// Retries of requests that failed on one server.
@@ -55,6 +58,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             workers: 0,
             drain_notice_ms: 500,
+            trace_context: true,
             client: ClientConfig::default(),
             retry: RetryConfig::default(),
             errors: ErrorsConfig::default(),

@@ -13,6 +13,7 @@ use super::End;
 use crate::config::ClientConfig;
 use crate::problem::Problem;
 use crate::request::framing::Refused;
+use crate::request::headers::Forwarded;
 use crate::watch::{Alarm, NEVER, Side, Watched};
 use crate::worker::Worker;
 
@@ -42,6 +43,8 @@ pub(crate) struct Client {
     pub(crate) address: HeaderValue,
     /// It is a proxy whose word is taken.
     pub(crate) trusted: bool,
+    /// Its Forwarded header, made once.
+    pub(crate) forwarded: Forwarded,
     worker: Rc<Worker>,
     /// As it was when the client connected.
     config: Arc<ClientConfig>,
@@ -68,6 +71,7 @@ impl Client {
             watch,
             address: address_value(ip),
             trusted: config.trusts(ip),
+            forwarded: Forwarded::default(),
             worker: worker.clone(),
             config,
             phase: Cell::new(Phase::Idle),
