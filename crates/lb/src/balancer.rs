@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use crate::access_log::AccessLog;
 use crate::config::Config;
 use crate::drain::{self, Stage};
 use crate::metrics::Export;
@@ -16,6 +17,9 @@ use crate::pool::discovery;
 use crate::shared::Shared;
 use crate::status::status;
 use crate::threads::Threads;
+
+/// At the end the last lines of the access log are waited for this long.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The load balancer.
 pub struct LoadBalancer {
@@ -50,7 +54,9 @@ impl Service for LoadBalancer {
     async fn build(config: Config, context: &mut Context) -> Result<Self, StartError> {
         raise_descriptor_limit();
         let (listeners, address) = bind(&config)?;
-        let shared = Arc::new(Shared::new(config));
+        let log = AccessLog::start().map_err(system("cannot start the thread of the access log"))?;
+        log.configure(&config.access_log)?;
+        let shared = Arc::new(Shared::new(config, log));
         context.metrics.register_collector(Box::new(Export(shared.clone())));
         let seen = shared.clone();
         context.status("lb", move || status(&seen));
@@ -87,6 +93,9 @@ impl Service for LoadBalancer {
             () = shutdown.begun() => {}
         }
         drain::drain(&shared, &shutdown, &stage, &mut threads).await;
+        let log = shared.access_log.clone();
+        // A panic there is no reason to end otherwise.
+        let _written = tokio::task::spawn_blocking(move || log.flush(LAST_LINES)).await;
         Ok(())
     }
 }
@@ -100,9 +109,12 @@ async fn hold_until_healthy(shared: Arc<Shared>, latch: Latch) {
     drop(latch);
 }
 
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
+    move |source| StartError::System { what, source }
+}
+
 /// One listener a worker, all on one address.
 fn bind(config: &Config) -> Result<(Vec<TcpListener>, SocketAddr), StartError> {
-    let system = |what| move |source| StartError::System { what, source };
     if config.listen.port() != 0 {
         // Another balancer shares its port with us without an error, and would
         // take half of the connections. Nobody may hold it at all.

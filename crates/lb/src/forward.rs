@@ -7,6 +7,7 @@ use http::Response;
 use tokio::time::sleep;
 use tracing::debug;
 
+use crate::access_log::Record;
 use crate::hedge;
 use crate::metrics::Counter;
 use crate::outgoing::Outgoing;
@@ -28,6 +29,7 @@ pub(crate) async fn forward(
     plan: &PlanView,
     view: &PoolView,
     outgoing: Outgoing,
+    record: &mut Record,
 ) -> Result<Response<AnswerBody>, Problem> {
     let _place = match view.gate.enter() {
         Some(place) => place,
@@ -56,8 +58,10 @@ pub(crate) async fn forward(
         };
         if let Some(count) = again {
             count.add(1);
+            outgoing.count_again();
             debug!(to = link.server.id, reason = %last, "trying again");
         }
+        record.tried(&link, outgoing.sent_again());
         let result = match &view.hedge {
             Some(hedge) if outgoing.may_be_doubled() => {
                 Box::pin(hedge::race(
@@ -72,6 +76,8 @@ pub(crate) async fn forward(
             }
             _ => on_server(worker, view, &link, &outgoing).await,
         };
+        // It may be another one now.
+        record.tried(&link, outgoing.sent_again());
         let lost = match result {
             Ok(response) => return Ok(response),
             Err(lost) => lost,
@@ -178,6 +184,7 @@ pub(crate) async fn on_server(
                 &traffic.retries
             };
             count.add(1);
+            outgoing.count_again();
             attempt(worker, view, link, outgoing, true).await
         }
         result => result,

@@ -12,6 +12,7 @@ use http::{Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::access_log::{Ended, Record};
 use crate::config::ErrorForm;
 use crate::connection::client::Client;
 use crate::forward::forward;
@@ -39,9 +40,11 @@ pub(crate) async fn handle(
     client.request_begins();
     let under_way = UnderWay::begin(&worker);
     worker.stats().requests.add(1);
+    let mut record = Record::begin(&worker, &client, &request);
+    let is_head = *request.method() == Method::HEAD;
     let mut request_id = None;
     let mut errors = ErrorForm::Html;
-    let answered = answer(&worker, &client, &under_way, request, &mut request_id, &mut errors).await;
+    let answered = answer(&worker, &client, &under_way, request, &mut record, &mut request_id, &mut errors).await;
     let request_id = request_id.unwrap_or_else(id::generate);
     let mut response = match answered {
         Ok(response) => response,
@@ -53,6 +56,7 @@ pub(crate) async fn handle(
             )
         }
     };
+    record.answered(response.status());
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, request_id);
     // After a drain has begun nobody shall come back on this connection.
@@ -63,6 +67,9 @@ pub(crate) async fn handle(
         kind,
         client,
         _under_way: under_way,
+        record,
+        // Nobody asks for the body of an answer to HEAD.
+        complete: is_head,
     }))
 }
 
@@ -71,6 +78,7 @@ async fn answer(
     client: &Rc<Client>,
     under_way: &UnderWay,
     request: Request<Incoming>,
+    record: &mut Record,
     request_id: &mut Option<HeaderValue>,
     errors: &mut ErrorForm,
 ) -> Result<Response<Kind>, Problem> {
@@ -119,14 +127,17 @@ async fn answer(
         trusted: client.trusted,
         scheme: "http",
         forwarded: &client.forwarded,
-        traces: worker.shared.config.trace_context,
+        traces: plan.config.trace_context,
     };
-    *request_id = Some(prepare_request(&mut parts.headers, chunked, &sender).request_id);
+    let names = prepare_request(&mut parts.headers, chunked, &sender);
+    record.named(&names);
+    *request_id = Some(names.request_id);
     let body = (!body.is_end_stream()).then_some(body);
     let view = &plan.pools[pool];
+    record.pool = Some(view.clone());
     let first_byte_ms = view.pool.config.upstream.first_byte_ms;
     let outgoing = Outgoing::new(parts.method, parts.uri, parts.headers, body, client, first_byte_ms);
-    let response = forward(worker, &plan, view, outgoing).await?;
+    let response = forward(worker, &plan, view, outgoing, record).await?;
     let elapsed_us = began.elapsed().as_micros() as u64;
     view.traffic(worker.id).answered(response.status(), elapsed_us);
     Ok(response.map(Kind::Answer))
@@ -164,6 +175,9 @@ pub(crate) struct ClientBody {
     kind: Kind,
     client: Rc<Client>,
     _under_way: UnderWay,
+    record: Record,
+    /// Nothing is missing any more.
+    complete: bool,
 }
 
 impl Body for ClientBody {
@@ -171,16 +185,20 @@ impl Body for ClientBody {
     type Error = CutOff;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
-        match &mut self.kind {
-            Kind::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Answer(body) => {
-                let polled = std::task::ready!(Pin::new(body).poll_frame(cx));
-                if matches!(polled, Some(Err(_))) {
-                    self.client.cut_off();
-                }
-                Poll::Ready(polled)
+        let this = &mut *self;
+        let polled = match &mut this.kind {
+            Kind::Own(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
+            Kind::Answer(body) => std::task::ready!(Pin::new(body).poll_frame(cx)),
+        };
+        match &polled {
+            Some(Ok(frame)) => this.record.sent(frame.data_ref().map_or(0, Bytes::len)),
+            Some(Err(CutOff)) => {
+                this.record.ended(Ended::ByServer);
+                this.client.cut_off();
             }
+            None => this.complete = true,
         }
+        Poll::Ready(polled)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -200,6 +218,10 @@ impl Body for ClientBody {
 
 impl Drop for ClientBody {
     fn drop(&mut self) {
+        // hyper does not ask again for what a Content-Length has ended.
+        if self.complete || self.is_end_stream() {
+            self.record.ended(Ended::Complete);
+        }
         self.client.answer_ends();
     }
 }

@@ -17,6 +17,7 @@
 //!
 //! Never here: anything that knows stations, databases or DNS records.
 
+mod access_log;
 mod addresses;
 mod balancer;
 mod check;
@@ -47,6 +48,6 @@ mod worker;
 
 pub use balancer::LoadBalancer;
 pub use config::{
-    CheckConfig, ClientConfig, ConcurrencyConfig, ConcurrencyMode, Config, EjectionConfig, ErrorForm, ErrorPage,
+    AccessLogConfig, AccessLogFormat, CheckConfig, ClientConfig, ConcurrencyConfig, ConcurrencyMode, Config, EjectionConfig, ErrorForm, ErrorPage,
     ErrorsConfig, HedgeConfig, PoolConfig, RetryConfig, RouteConfig, ServerSource, UpstreamConfig,
 };

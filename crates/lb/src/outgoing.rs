@@ -21,6 +21,7 @@ pub(crate) struct Outgoing {
     /// ready than a second map, and hardly ever needed.
     saved: Vec<(HeaderName, HeaderValue)>,
     body: Option<Rc<Source>>,
+    again: Cell<u32>,
 }
 
 impl Outgoing {
@@ -42,7 +43,18 @@ impl Outgoing {
             headers: Cell::new(Some(headers)),
             saved,
             body: body.map(|incoming| Source::new(incoming, client.clone(), first_byte_ms)),
+            again: Cell::new(0),
         }
+    }
+
+    /// It goes out once more, after an attempt that has failed.
+    pub(crate) fn count_again(&self) {
+        self.again.set(self.again.get() + 1);
+    }
+
+    /// How often that was.
+    pub(crate) fn sent_again(&self) -> u32 {
+        self.again.get()
     }
 
     /// Whether a server that may have seen it can be followed by another.

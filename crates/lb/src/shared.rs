@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use service::ConfigError;
 
+use crate::access_log::AccessLog;
 use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::metrics::WorkerStats;
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) workers: Box<[WorkerStats]>,
     /// Requests whose answer is not out yet.
     pub(crate) requests: Tally,
+    pub(crate) access_log: Arc<AccessLog>,
     /// Client connections open now.
     pub(crate) connections: AtomicUsize,
     /// The same by client address.
@@ -31,13 +33,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, access_log: Arc<AccessLog>) -> Self {
         let plan = Plan::first(config);
         Self {
             workers: (0..plan.config.worker_count())
                 .map(|_| WorkerStats::default())
                 .collect(),
             requests: Tally::new(plan.config.worker_count()),
+            access_log,
             connections: AtomicUsize::new(0),
             addresses: Addresses::default(),
             draining: AtomicBool::new(false),
@@ -63,6 +66,9 @@ impl Shared {
     pub(crate) fn reload(&self, config: Config) -> Result<String, ConfigError> {
         let old = self.plan();
         let new = Arc::new(old.next(config)?);
+        // The last that can be refused. Also when nothing has changed: the file
+        // may have been moved away (logrotate).
+        self.access_log.configure(&new.config.access_log)?;
         let generation = new.generation;
         for pool in new.pools_beside(&old) {
             tokio::spawn(discovery::run(pool.clone()));

@@ -14,6 +14,7 @@ use tokio::sync::watch::Receiver;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::warn;
 
+use crate::access_log::Lines;
 use crate::config::ClientConfig;
 use crate::connection;
 use crate::drain::Stage;
@@ -43,6 +44,8 @@ pub(crate) struct Worker {
     pub(crate) clients: Rc<Roster>,
     /// Deadlines of requests that wait for servers.
     pub(crate) attempts: Rc<Roster>,
+    /// This worker's lines of the access log.
+    pub(crate) lines: Lines,
     plan: CurrentPlan,
     /// Requests whose answer is not out yet.
     pub(crate) under_way: Share,
@@ -58,6 +61,7 @@ impl Worker {
             clock: Clock::new(),
             clients: Rc::default(),
             attempts: Rc::default(),
+            lines: Lines::new(shared.access_log.clone()),
             plan: CurrentPlan::new(shared.plan()),
             under_way: Share::default(),
             unfinished_bytes: Cell::new(0),
@@ -189,6 +193,7 @@ impl Worker {
             for view in &plan.pools {
                 view.gate.sweep(&view.pool.limiter, self.id, view.pool.now());
             }
+            self.lines.hand_over();
             round = round.wrapping_add(1);
             if round.is_multiple_of(SLOW_SWEEP) {
                 self.clients.sweep(now_ms);

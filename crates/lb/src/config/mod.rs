@@ -1,6 +1,7 @@
 //! The balancer's configuration, a file a concern. config/lb.toml explains
 //! every key to an operator; the comments here say what the code relies on.
 
+mod access_log;
 mod client;
 mod concurrency;
 mod errors;
@@ -14,6 +15,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::Deserialize;
 use service::{ConfigError, ServiceSettings};
 
+pub use access_log::{AccessLogConfig, AccessLogFormat};
 pub use client::ClientConfig;
 pub use concurrency::{ConcurrencyConfig, ConcurrencyMode};
 pub use errors::{ErrorPage, ErrorsConfig};
@@ -39,6 +41,8 @@ pub struct Config {
     /// Whether `traceparent` is passed on if it is well-formed and a trace begun
     /// if not. Otherwise it is a header like any other.
     pub trace_context: bool,
+    /// One line a request.
+    pub access_log: AccessLogConfig,
     /// Limits and deadlines towards clients.
     pub client: ClientConfig,
     /// Retries of requests that failed on one server.
@@ -59,6 +63,7 @@ impl Default for Config {
             workers: 0,
             drain_notice_ms: 500,
             trace_context: true,
+            access_log: AccessLogConfig::default(),
             client: ClientConfig::default(),
             retry: RetryConfig::default(),
             errors: ErrorsConfig::default(),
@@ -96,6 +101,7 @@ impl service::Config for Config {
                 ),
             ));
         }
+        self.access_log.check()?;
         self.client.check()?;
         self.retry.check()?;
         self.errors.check()?;

@@ -39,6 +39,7 @@ pub(crate) enum Phase {
 pub(crate) struct Client {
     /// Its deadlines: reading for what it sends, writing for what it takes.
     pub(crate) watch: Watched,
+    pub(crate) ip: IpAddr,
     /// Its address as a header's value.
     pub(crate) address: HeaderValue,
     /// It is a proxy whose word is taken.
@@ -69,6 +70,7 @@ impl Client {
         let ip = peer.ip().to_canonical();
         Self {
             watch,
+            ip,
             address: address_value(ip),
             trusted: config.trusts(ip),
             forwarded: Forwarded::default(),

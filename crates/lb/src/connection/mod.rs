@@ -23,6 +23,7 @@ use tracing::debug;
 
 use self::client::{Client, Phase};
 use self::io::ClientIo;
+use crate::access_log::Record;
 use crate::handle::handle;
 use crate::problem::Problem;
 use crate::respond;
@@ -132,6 +133,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         End::Closed => linger(stream).await,
         End::Answer(problem) => {
             worker.refused(problem);
+            Record::refused(&worker, &client, respond::status(problem));
             let bytes = respond::raw(problem, &worker.plan().config.errors);
             answer(stream, &bytes).await;
         }

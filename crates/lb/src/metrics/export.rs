@@ -111,6 +111,12 @@ impl Collector for Export {
             "Answers the balancer gave itself",
             own.collect(),
         )?;
+        counters(
+            encoder,
+            "lb_access_log_dropped",
+            "Lines of the access log that were not written",
+            vec![(Vec::new(), shared.access_log.dropped())],
+        )?;
         let open = shared.connections.load(Relaxed) as u64;
         gauges(
             encoder,

@@ -46,6 +46,7 @@ pub(crate) struct Sender<'a> {
 }
 
 /// What a request is known by.
+#[derive(Clone)]
 pub(crate) struct Names {
     pub(crate) request_id: HeaderValue,
     /// Of the trace that it belongs to, if there are traces.
@@ -142,12 +143,11 @@ fn traceparent(headers: &mut HeaderMap, found: bool) -> HeaderValue {
 }
 
 /// The client as far as proxies are trusted to know it: the last address of
-/// X-Forwarded-For that is not a trusted proxy's. Needs what
-/// [`prepare_request`] has left.
+/// X-Forwarded-For that is not a trusted proxy's. Only for what came from one.
 pub(crate) fn client_address(headers: &HeaderMap, is_trusted: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
-    let list = headers.get(X_FORWARDED_FOR)?;
+    let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
     let mut last = None;
-    for element in list.as_bytes().rsplit(|byte| *byte == b',') {
+    for element in lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')) {
         let text = std::str::from_utf8(element).ok().map(str::trim);
         // Who writes something else than addresses cannot be followed further.
         let Some(address) = text.and_then(|text| text.parse::<IpAddr>().ok()) else {

@@ -153,7 +153,7 @@ fn every_spelling_that_cgi_takes_for_a_checked_header_is_dropped() {
 #[test]
 fn rfc_7239_6_addresses_and_hosts_are_quoted_where_they_must_be() {
     let connection = Forwarded::default();
-    let mut last = |address: &'static str, host: &'static str| {
+    let last = |address: &'static str, host: &'static str| {
         let mut headers = headers(&[("host", host)]);
         let address = HeaderValue::from_static(address);
         let sender = Sender {
