@@ -56,7 +56,7 @@ impl Service for LoadBalancer {
         let (listeners, address) = bind(&config)?;
         let log = AccessLog::start().map_err(system("cannot start the thread of the access log"))?;
         log.configure(&config.access_log)?;
-        let shared = Arc::new(Shared::new(config, log));
+        let shared = Arc::new(Shared::new(config, vec![("http", address)], log));
         context.metrics.register_collector(Box::new(Export(shared.clone())));
         let seen = shared.clone();
         context.status("lb", move || status(&seen));

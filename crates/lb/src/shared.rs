@@ -1,5 +1,6 @@
 //! What all threads of a balancer share.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -29,11 +30,13 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicUsize,
     /// The same by client address.
     pub(crate) addresses: Addresses,
+    /// Where clients connect, with the protocol spoken there.
+    pub(crate) listeners: Vec<(&'static str, SocketAddr)>,
     draining: AtomicBool,
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, access_log: Arc<AccessLog>) -> Self {
+    pub(crate) fn new(config: Config, listeners: Vec<(&'static str, SocketAddr)>, access_log: Arc<AccessLog>) -> Self {
         let plan = Plan::first(config);
         Self {
             workers: (0..plan.config.worker_count())
@@ -43,6 +46,7 @@ impl Shared {
             access_log,
             connections: AtomicUsize::new(0),
             addresses: Addresses::default(),
+            listeners,
             draining: AtomicBool::new(false),
             generation: AtomicU64::new(plan.generation),
             plan: ArcSwap::from_pointee(plan),

@@ -198,7 +198,7 @@ impl Worker {
             if round.is_multiple_of(SLOW_SWEEP) {
                 self.clients.sweep(now_ms);
                 for pool in &plan.pools {
-                    pool.sweep(now_ms);
+                    pool.sweep(self.id, now_ms);
                 }
             }
         }

@@ -42,7 +42,7 @@ async fn a_json_line_says_who_asked_what_and_who_answered() {
     let balancer = Balancer::in_front_of(&[&app], "", &log("json", &file)).await;
     let answer = request(
         balancer.address,
-        "GET /a%20b?c=\"d HTTP/1.1\r\nHost: www.example:81\r\nReferer: x\"y\r\nUser-Agent: t\\u\r\n\
+        "GET /a%20b?c='d HTTP/1.1\r\nHost: www.example:81\r\nReferer: x\"y\r\nUser-Agent: t\\u\r\n\
          traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
     )
     .await;
@@ -51,7 +51,7 @@ async fn a_json_line_says_who_asked_what_and_who_answered() {
         ("client", "127.0.0.1"),
         ("method", "GET"),
         ("host", "www.example:81"),
-        ("path", "/a%20b?c=\"d"),
+        ("path", "/a%20b?c='d"),
         ("protocol", "HTTP/1.1"),
         ("pool", "app"),
         ("server", &app.address.to_string()),

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use crate::config::PoolConfig;
 use crate::metrics::Traffic;
+use crate::metrics::recent::Recent;
 use crate::overload::Limiter;
 use crate::problem::Problem;
 use server::{Outcome, Server};
@@ -30,6 +31,8 @@ pub(crate) struct Pool {
     pub(crate) traffic: Arc<[Traffic]>,
     /// Requests that its servers may have at once.
     pub(crate) limiter: Arc<Limiter>,
+    /// What they were a while ago.
+    pub(crate) recent: Arc<Recent>,
     /// Ejections so far.
     pub(crate) ejections: Arc<AtomicU64>,
     /// Whose turn it is, over all workers: round robin that is round.
@@ -48,6 +51,7 @@ impl Pool {
             limiter: Arc::new(Limiter::new(&config.concurrency, workers)),
             config,
             traffic: Traffic::rows(workers).into(),
+            recent: Arc::default(),
             ejections: Arc::default(),
             turn: AtomicUsize::new(0),
             epoch: Instant::now(),
@@ -74,6 +78,7 @@ impl Pool {
             limiter,
             config,
             traffic: self.traffic.clone(),
+            recent: self.recent.clone(),
             ejections: self.ejections.clone(),
             turn: AtomicUsize::new(self.turn.load(Ordering::Relaxed)),
             epoch: self.epoch,
@@ -113,6 +118,7 @@ impl Pool {
         f(&mut self.members.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The pool's clock.
     pub(crate) fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
@@ -154,13 +160,16 @@ impl Pool {
         added
     }
 
-    /// Time has passed: ends ejections that are over and forgets servers that
+    /// Time has passed: takes samples, ends ejections that are over and forgets servers that
     /// left and owe nothing any more.
     pub(crate) fn tick(&self) {
         let now = self.now();
+        let instant = self.epoch + now;
+        self.recent.tick(&self.traffic, instant);
         let mut changed = false;
         self.with_members(|members| {
             for server in members.iter() {
+                server.recent.tick(&server.traffic, instant);
                 if server.outlier(|outlier| outlier.tick(now)) {
                     server.end_ejection();
                     info!(pool = self.config.name, server = %server.address, "server readmitted on trial");
@@ -225,7 +234,7 @@ impl Pool {
         // Whatever comes of it, a probe shall look now and not in a second.
         server.recheck.notify_one();
         if let Some(until) = ejected {
-            server.begin_ejection(absent);
+            server.begin_ejection(absent, until);
             self.ejections.fetch_add(1, Ordering::Relaxed);
             let for_ms = until.saturating_sub(now).as_millis() as u64;
             warn!(pool = self.config.name, server = %server.address, for_ms, reason = %problem, "server ejected");

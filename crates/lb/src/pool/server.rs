@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use health::{Health, Outlier, Standing, Transition};
 use tokio::sync::Notify;
 
 use crate::config::PoolConfig;
 use crate::metrics::Traffic;
+use crate::metrics::recent::Recent;
 
 const UNKNOWN: u8 = 0;
 const UP: u8 = 1;
@@ -25,6 +26,10 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// Numbers, a row a worker.
     pub(crate) traffic: Box<[Traffic]>,
+    /// What they were a while ago.
+    pub(crate) recent: Recent,
+    /// How long the last probe took, microseconds.
+    pub(crate) check_us: AtomicU64,
     /// Asks for a probe ahead of its time.
     pub(crate) recheck: Notify,
     /// The probes' verdict.
@@ -33,6 +38,10 @@ pub(crate) struct Server {
     dead: AtomicBool,
     /// Live traffic's verdict.
     ejected: AtomicBool,
+    /// Ejections so far.
+    ejections: AtomicU64,
+    /// While ejected: until when, milliseconds on the pool's clock.
+    ejected_until_ms: AtomicU64,
     /// While ejected, it was seen to be gone altogether: its return can be seen,
     /// too, and ends the ejection.
     absent: AtomicBool,
@@ -82,10 +91,14 @@ impl Server {
             id,
             address,
             traffic: Traffic::rows(workers),
+            recent: Recent::default(),
+            check_us: AtomicU64::new(0),
             recheck: Notify::new(),
             standing: AtomicU8::new(UNKNOWN),
             dead: AtomicBool::new(false),
             ejected: AtomicBool::new(false),
+            ejections: AtomicU64::new(0),
+            ejected_until_ms: AtomicU64::new(0),
             absent: AtomicBool::new(false),
             suspected: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
@@ -150,11 +163,23 @@ impl Server {
 
     /// An ejection begins. `absent` says that nobody is there; otherwise what
     /// probes saw before does not count: it fails while it is there.
-    pub(super) fn begin_ejection(&self, absent: bool) {
+    pub(super) fn begin_ejection(&self, absent: bool, until: Duration) {
+        self.ejections.fetch_add(1, Ordering::Relaxed);
+        self.ejected_until_ms.store(until.as_millis() as u64, Ordering::Relaxed);
         let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
         checks.passed = 0;
         self.absent.store(absent, Ordering::Relaxed);
         self.ejected.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ejections(&self) -> u64 {
+        self.ejections.load(Ordering::Relaxed)
+    }
+
+    /// When its ejection ends, on the pool's clock.
+    pub(crate) fn ejected_until(&self) -> Option<Duration> {
+        let until = Duration::from_millis(self.ejected_until_ms.load(Ordering::Relaxed));
+        self.is_ejected().then_some(until)
     }
 
     pub(super) fn end_ejection(&self) {

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::Upstream;
-use super::io::ServerIo;
+use super::io::{Meter, ServerIo};
 use crate::config::UpstreamConfig;
 use crate::pool::view::Link;
 use crate::problem::Problem;
@@ -58,7 +58,11 @@ pub(crate) async fn connect(worker: &Worker, link: &Link, config: &UpstreamConfi
     tune(&stream, config);
 
     let written_bytes = Rc::new(Cell::new(0));
-    let io = TokioIo::new(ServerIo::new(stream, written_bytes.clone()));
+    let io = TokioIo::new(ServerIo::new(
+        stream,
+        written_bytes.clone(),
+        Meter::new(worker.id, link),
+    ));
     let (sender, connection) = Builder::new()
         .max_buf_size(MAX_BUFFER_BYTES.max(config.max_head_bytes))
         .max_header_size(config.max_head_bytes)
