@@ -55,7 +55,7 @@ impl Service for LoadBalancer {
         raise_descriptor_limit();
         let (listeners, address) = bind(&config)?;
         let log = AccessLog::start().map_err(system("cannot start the thread of the access log"))?;
-        log.configure(&config.access_log)?;
+        log.switch(AccessLog::open(&config.access_log)?);
         let shared = Arc::new(Shared::new(config, vec![("http", address)], log));
         context.metrics.register_collector(Box::new(Export(shared.clone())));
         let seen = shared.clone();

@@ -69,10 +69,10 @@ impl Shared {
     /// What cannot be changed while it runs; nothing has changed then.
     pub(crate) fn reload(&self, config: Config) -> Result<String, ConfigError> {
         let old = self.plan();
+        // Opened first: a plan that has been made cannot be refused any more.
+        let log = AccessLog::open(&config.access_log)?;
         let new = Arc::new(old.next(config)?);
-        // The last that can be refused. Also when nothing has changed: the file
-        // may have been moved away (logrotate).
-        self.access_log.configure(&new.config.access_log)?;
+        self.access_log.switch(log);
         let generation = new.generation;
         for pool in new.pools_beside(&old) {
             tokio::spawn(discovery::run(pool.clone()));

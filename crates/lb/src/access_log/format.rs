@@ -120,9 +120,20 @@ fn bounded(value: &[u8]) -> &[u8] {
     value.get(..MAX_FIELD_BYTES).unwrap_or(value)
 }
 
+/// Nearly every value, and so worth a short way.
+fn is_plain(value: &[u8]) -> bool {
+    value
+        .iter()
+        .all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+}
+
 /// As Apache and nginx do it: `\xHH` for what is not plain text.
 fn push_hex_escaped(out: &mut Vec<u8>, value: &[u8]) {
-    for byte in bounded(value) {
+    let value = bounded(value);
+    if is_plain(value) {
+        return out.extend_from_slice(value);
+    }
+    for byte in value {
         match byte {
             b'"' | b'\\' | 0..0x20 | 0x7f.. => {
                 push!(out, "\\x{byte:02X}");
@@ -133,12 +144,18 @@ fn push_hex_escaped(out: &mut Vec<u8>, value: &[u8]) {
 }
 
 fn push_text(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
-    push!(out, ",\"{name}\":");
-    let Some(value) = value else {
+    for part in [",\"", name, "\":"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    let Some(value) = value.map(bounded) else {
         return out.extend_from_slice(b"null");
     };
     out.push(b'"');
-    for chunk in bounded(value).utf8_chunks() {
+    if is_plain(value) {
+        out.extend_from_slice(value);
+        return out.push(b'"');
+    }
+    for chunk in value.utf8_chunks() {
         for character in chunk.valid().chars() {
             match character {
                 '"' | '\\' => out.extend_from_slice(&[b'\\', character as u8]),

@@ -17,9 +17,10 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use service::ConfigError;
+use tracing::warn;
 
 use self::stamp::Stamp;
-use self::writer::{Message, open};
+use self::writer::{Message, Output, open};
 use crate::config::{AccessLogConfig, AccessLogFormat};
 
 pub(crate) use entry::{Ended, Record};
@@ -40,6 +41,13 @@ pub(crate) struct AccessLog {
     writer: SyncSender<Message>,
 }
 
+/// A log that is ready to be written.
+pub(crate) struct Opened {
+    output: Option<Output>,
+    format: AccessLogFormat,
+    buffer_lines: usize,
+}
+
 /// Lines on their way to the writer.
 #[derive(Debug, Default)]
 struct Batch {
@@ -48,7 +56,7 @@ struct Batch {
 }
 
 impl AccessLog {
-    /// Starts the thread that writes. Until [`Self::configure`] nothing is.
+    /// Starts the thread that writes. Until [`Self::switch`] nothing is.
     ///
     /// # Errors
     /// The system does not give a thread.
@@ -65,23 +73,34 @@ impl AccessLog {
         Ok(log)
     }
 
-    /// Writes as configured from now on, into a file that is opened anew: the one
-    /// written so far may have been moved away. May block for a moment.
+    /// Opens what is configured, also if it is open: the file written so far may
+    /// have been moved away. May block for a moment.
     ///
     /// # Errors
-    /// The file cannot be opened; nothing has changed then.
-    pub(crate) fn configure(&self, config: &AccessLogConfig) -> Result<(), ConfigError> {
-        let refused = |message: String| ConfigError::value("access_log.file", message);
-        if config.format != AccessLogFormat::Off {
-            let output =
-                open(&config.file).map_err(|error| refused(format!("cannot open `{}`: {error}", config.file)))?;
-            self.writer
-                .try_send(Message::Output(output))
-                .map_err(|_| refused("too much waits to be written to the file before it".into()))?;
+    /// The file cannot be opened.
+    pub(crate) fn open(config: &AccessLogConfig) -> Result<Opened, ConfigError> {
+        let output = match config.format {
+            AccessLogFormat::Off => None,
+            AccessLogFormat::Combined | AccessLogFormat::Json => Some(open(&config.file).map_err(|error| {
+                ConfigError::value("access_log.file", format!("cannot open `{}`: {error}", config.file))
+            })?),
+        };
+        Ok(Opened {
+            output,
+            format: config.format,
+            buffer_lines: config.buffer_lines,
+        })
+    }
+
+    /// Writes there from now on.
+    pub(crate) fn switch(&self, opened: Opened) {
+        if let Some(output) = opened.output
+            && self.writer.try_send(Message::Output(output)).is_err()
+        {
+            warn!("too much waits for the access log's file: it is written on, reload again");
         }
-        self.bound.store(config.buffer_lines, Relaxed);
-        self.format.store(config.format as u8, Relaxed);
-        Ok(())
+        self.bound.store(opened.buffer_lines, Relaxed);
+        self.format.store(opened.format as u8, Relaxed);
     }
 
     /// Lines that were not written, because too many waited or the disk refused.
