@@ -44,7 +44,16 @@ pub(crate) async fn handle(
     let is_head = *request.method() == Method::HEAD;
     let mut request_id = None;
     let mut errors = ErrorForm::Html;
-    let answered = answer(&worker, &client, &under_way, request, &mut record, &mut request_id, &mut errors).await;
+    let answered = answer(
+        &worker,
+        &client,
+        &under_way,
+        request,
+        &mut record,
+        &mut request_id,
+        &mut errors,
+    )
+    .await;
     let request_id = request_id.unwrap_or_else(id::generate);
     let mut response = match answered {
         Ok(response) => response,

@@ -48,6 +48,7 @@ mod worker;
 
 pub use balancer::LoadBalancer;
 pub use config::{
-    AccessLogConfig, AccessLogFormat, CheckConfig, ClientConfig, ConcurrencyConfig, ConcurrencyMode, Config, EjectionConfig, ErrorForm, ErrorPage,
-    ErrorsConfig, HedgeConfig, PoolConfig, RetryConfig, RouteConfig, ServerSource, UpstreamConfig,
+    AccessLogConfig, AccessLogFormat, CheckConfig, ClientConfig, ConcurrencyConfig, ConcurrencyMode, Config,
+    EjectionConfig, ErrorForm, ErrorPage, ErrorsConfig, HedgeConfig, PoolConfig, RetryConfig, RouteConfig,
+    ServerSource, UpstreamConfig,
 };
