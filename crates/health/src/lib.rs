@@ -7,16 +7,23 @@
 //!   each time.
 //! - [`Concurrency`] turns the time that answers take into how many requests a
 //!   group of machines may have at once.
+//! - [`Sliding`] and [`RatioRules`] find the machine whose share of errors is too
+//!   large and stands out in its pool.
 //! - [`may_eject`] keeps ejections from emptying a pool.
+//! - [`SlowStart`] says how much a machine gets that has come back.
 //!
 //! Never here: sockets, tasks, logging.
 
 mod concurrency;
 mod outlier;
+mod ratio;
 mod share;
+mod slow_start;
 mod thresholds;
 
 pub use concurrency::{Concurrency, ConcurrencyRules};
 pub use outlier::{Outlier, OutlierRules};
+pub use ratio::{Counts, RatioRules, Sliding};
 pub use share::may_eject;
+pub use slow_start::SlowStart;
 pub use thresholds::{Health, Standing, Thresholds, Transition};

@@ -56,7 +56,17 @@ impl Outlier {
     pub fn failed(&mut self, now: Duration, room: bool) -> Option<Duration> {
         self.failures = self.failures.saturating_add(1);
         let due = self.rules.failures > 0 && self.failures >= self.rules.failures;
-        if !due || !room || self.ejected_until.is_some() {
+        if !due || !room {
+            return None;
+        }
+        self.eject(now)
+    }
+
+    /// Ejects this machine for what is known of it from elsewhere, such as
+    /// [`crate::RatioRules`]. Answers the end of the ejection, or nothing if it is
+    /// out already.
+    pub fn eject(&mut self, now: Duration) -> Option<Duration> {
+        if self.ejected_until.is_some() {
             return None;
         }
         let length = self.length_of(self.ejections);

@@ -94,6 +94,38 @@ proptest! {
     }
 
     #[test]
+    fn whatever_fails_no_more_than_the_share_is_out_at_any_moment(
+        total in 1usize..12,
+        percent in 0u8..=100,
+        events in prop::collection::vec((any::<prop::sample::Index>(), 0u8..3, 0u64..2000), 1..400),
+    ) {
+        let mut machines = vec![Outlier::new(RULES); total];
+        let mut now = Duration::ZERO;
+        let out = |machines: &[Outlier]| machines.iter().filter(|one| one.ejected_until().is_some()).count();
+        for (machine, event, step) in events {
+            now += Duration::from_millis(step);
+            for machine in &mut machines {
+                machine.tick(now);
+            }
+            let room = may_eject(out(&machines), total, percent);
+            let machine = &mut machines[machine.index(total)];
+            match event {
+                0 => machine.succeeded(),
+                1 => {
+                    machine.failed(now, room);
+                }
+                // By its share of errors.
+                _ if room => {
+                    machine.eject(now);
+                }
+                _ => {}
+            }
+            prop_assert!(out(&machines) <= (total * usize::from(percent) / 100).max(1));
+            prop_assert!(out(&machines) < total);
+        }
+    }
+
+    #[test]
     fn an_ejection_ends_when_it_said_it_would(
         events in prop::collection::vec((any::<bool>(), 0u64..4000), 1..300),
     ) {

@@ -13,10 +13,13 @@ use crate::access_log::AccessLog;
 use crate::config::Config;
 use crate::drain::{self, Stage};
 use crate::metrics::Export;
+use crate::operator;
 use crate::pool::discovery;
 use crate::shared::Shared;
 use crate::status::status;
 use crate::threads::Threads;
+use crate::tls::Tls;
+use crate::worker::Listeners;
 
 /// At the end the last lines of the access log are waited for this long.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -24,7 +27,7 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// The load balancer.
 pub struct LoadBalancer {
     shared: Arc<Shared>,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listeners<TcpListener>>,
     address: SocketAddr,
     latch: Latch,
 }
@@ -34,6 +37,12 @@ impl LoadBalancer {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where clients connect with TLS, if they can.
+    #[must_use]
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.shared.tls.as_ref().map(|tls| tls.address)
     }
 }
 
@@ -53,16 +62,34 @@ impl Service for LoadBalancer {
 
     async fn build(config: Config, context: &mut Context) -> Result<Self, StartError> {
         raise_descriptor_limit();
-        let (listeners, address) = bind(&config)?;
+        let workers = config.worker_count();
+        let (http, address) = bind(config.listen, "listen", workers)?;
+        let (https, tls) = match config.tls.listen {
+            Some(listen) => {
+                let (listeners, address) = bind(listen, "tls.listen", workers)?;
+                (listeners, Some(Tls::new(&config.tls, address)?))
+            }
+            None => (Vec::new(), None),
+        };
+        let mut https = https.into_iter();
+        let pair = |http| Listeners {
+            http,
+            https: https.next(),
+        };
+        let listeners = http.into_iter().map(pair).collect();
         let log = AccessLog::start().map_err(system("cannot start the thread of the access log"))?;
         log.switch(AccessLog::open(&config.access_log)?);
-        let shared = Arc::new(Shared::new(config, vec![("http", address)], log));
+        let shared = Arc::new(Shared::new(config, address, tls, log));
         context.metrics.register_collector(Box::new(Export(shared.clone())));
         let seen = shared.clone();
         context.status("lb", move || status(&seen));
         let reloaded = shared.clone();
         context.on_reload(move |config| reloaded.reload(config))?;
+        operator::register(context, &shared);
         listening("http", address);
+        if let Some(tls) = &shared.tls {
+            listening("https", tls.address);
+        }
         Ok(Self {
             latch: context.readiness.latch("a healthy server in every pool"),
             shared,
@@ -82,6 +109,7 @@ impl Service for LoadBalancer {
             tokio::spawn(discovery::run(pool.clone()));
         }
         tokio::spawn(hold_until_healthy(shared.clone(), latch));
+        tokio::spawn(reread_certificates(shared.clone()));
         info!(workers = listeners.len(), "serving");
         let (stage, stages) = watch::channel(Stage::Serving);
         let mut threads = Threads::start(&shared, listeners, &stages).map_err(|error| RunError::Ended {
@@ -113,17 +141,39 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
     move |source| StartError::System { what, source }
 }
 
+/// Certificates are renewed by others, who need not know of this process.
+async fn reread_certificates(shared: Arc<Shared>) {
+    let Some(tls) = &shared.tls else { return };
+    let mut complaint = None;
+    loop {
+        sleep(Duration::from_millis(tls.now().config.reread_ms)).await;
+        let reader = shared.clone();
+        let reread = move || reader.tls.as_ref().map_or(Ok(()), Tls::reread);
+        let Ok(result) = tokio::task::spawn_blocking(reread).await else {
+            continue;
+        };
+        // Said once: a file may be wrong for long, or half of a pair be written.
+        let new = result.err().map(|error| error.to_string());
+        if let Some(error) = &new
+            && complaint != new
+        {
+            warn!(%error, "certificates stay as they are");
+        }
+        complaint = new;
+    }
+}
+
 /// One listener a worker, all on one address.
-fn bind(config: &Config) -> Result<(Vec<TcpListener>, SocketAddr), StartError> {
-    if config.listen.port() != 0 {
+fn bind(listen: SocketAddr, key: &'static str, workers: usize) -> Result<(Vec<TcpListener>, SocketAddr), StartError> {
+    if listen.port() != 0 {
         // Another balancer shares its port with us without an error, and would
         // take half of the connections. Nobody may hold it at all.
-        drop(bind_tcp(config.listen, false, "listen")?);
+        drop(bind_tcp(listen, false, key)?);
     }
-    let mut address = config.listen;
+    let mut address = listen;
     let mut listeners = Vec::new();
-    for _ in 0..config.worker_count() {
-        let listener = bind_tcp(address, true, "listen")?;
+    for _ in 0..workers {
+        let listener = bind_tcp(address, true, key)?;
         address = listener.local_addr().map_err(system("cannot read the bound address"))?;
         listeners.push(
             listener

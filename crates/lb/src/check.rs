@@ -1,21 +1,32 @@
 //! Active checks: one task a server asks its health path, each time on a new
 //! connection, because whether it accepts is part of the question.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use http::Request;
+use http::header::{CONNECTION, HOST, USER_AGENT};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::config::CheckConfig;
 use crate::pool::Pool;
-use crate::pool::server::{Outcome, Server};
+use crate::pool::outcome::Outcome;
+use crate::pool::server::Server;
 
 /// Shortest time between two checks, however many ask for one.
 const MIN_PAUSE: Duration = Duration::from_millis(20);
+
+/// As much of an answer's body is looked at.
+const MAX_BODY: usize = 64 * 1024;
 
 /// Checks `server` until its pool has forgotten it or is itself out of the plan. A server that leaves is
 /// checked on: requests that it owes an answer to need to know if it died.
@@ -53,43 +64,72 @@ fn pause(config: &CheckConfig, wavering: bool) -> Duration {
 }
 
 async fn check(config: &CheckConfig, address: SocketAddr) -> Outcome {
-    match timeout(Duration::from_millis(config.timeout_ms), ask(&config.path, address)).await {
-        Ok(Ok(status)) if (200..300).contains(&status) => Outcome::Passed,
-        Ok(Ok(status)) => Outcome::Refused(status),
-        Ok(Err(error)) => Outcome::Unreachable(error.to_string()),
+    match timeout(Duration::from_millis(config.timeout_ms), ask(config, address)).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(reason)) => Outcome::Unreachable(reason),
         Err(_) => Outcome::Unreachable(format!("no answer within {} ms", config.timeout_ms)),
     }
 }
 
-/// The status of `GET path`. Nothing but the status line is read.
-async fn ask(path: &str, address: SocketAddr) -> std::io::Result<u16> {
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: {address}\r\nuser-agent: radiodeck-lb-check\r\nconnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await?;
-    // `HTTP/1.1 200` is all that is needed.
-    let mut start = [0; 12];
-    stream.read_exact(&mut start).await?;
-    parse_status(&start).ok_or_else(|| std::io::Error::other("the health path did not answer in HTTP"))
+/// What the server makes of `GET path`.
+async fn ask(config: &CheckConfig, address: SocketAddr) -> Result<Outcome, String> {
+    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+    let host = match config.host.as_str() {
+        "" => address.to_string(),
+        host => host.to_owned(),
+    };
+    let request = Request::get(config.path.as_str())
+        .header(HOST, host)
+        .header(USER_AGENT, "radiodeck-lb-check")
+        .header(CONNECTION, "close")
+        .body(String::new())
+        .map_err(|error| error.to_string())?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(reason)?;
+    let mut asking = pin!(async {
+        let response = sender.send_request(request).await.map_err(reason)?;
+        let status = response.status().as_u16();
+        if !config.status.iter().any(|range| range.contains(status)) {
+            return Ok(Outcome::Refused(status));
+        }
+        if config.body.is_empty() || contains(response.into_body(), &config.body).await? {
+            return Ok(Outcome::Passed);
+        }
+        Ok(Outcome::OtherBody)
+    });
+    tokio::select! {
+        biased;
+        outcome = &mut asking => outcome,
+        // Why it ended is told to whoever waits for the answer.
+        _ended = connection => asking.await,
+    }
 }
 
-fn parse_status(start: &[u8; 12]) -> Option<u16> {
-    let digits = start.strip_prefix(b"HTTP/1.1 ").or(start.strip_prefix(b"HTTP/1.0 "))?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
+/// Whether `wanted` is within the first [`MAX_BODY`] bytes.
+async fn contains(mut body: Incoming, wanted: &str) -> Result<bool, String> {
+    let mut read = Vec::new();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        if let Ok(data) = frame.map_err(reason)?.into_data() {
+            let room = MAX_BODY - read.len();
+            read.extend_from_slice(&data[..data.len().min(room)]);
+        }
+        if read.len() == MAX_BODY {
+            break;
+        }
+    }
+    Ok(memchr::memmem::find(&read, wanted.as_bytes()).is_some())
+}
+
+/// The cause, not only that there was one.
+fn reason(error: hyper::Error) -> String {
+    match std::error::Error::source(&error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_http_is_an_answer() {
-        assert_eq!(parse_status(b"HTTP/1.1 503"), Some(503));
-        assert_eq!(parse_status(b"HTTP/1.0 200"), Some(200));
-        assert_eq!(parse_status(b"SSH-2.0-Open"), None);
-        assert_eq!(parse_status(b"HTTP/1.1 2x0"), None);
-    }
 
     #[test]
     fn a_server_in_doubt_is_checked_four_times_as_often() {

@@ -12,9 +12,10 @@ use crate::hedge;
 use crate::metrics::Counter;
 use crate::outgoing::Outgoing;
 use crate::plan::PlanView;
-use crate::pool::server::InFlight;
+use crate::pool::in_flight::InFlight;
 use crate::pool::view::{Link, PoolView};
 use crate::problem::Problem;
+use crate::queue::{self, Place};
 use crate::request::body::Source;
 use crate::retry;
 use crate::upstream::body::AnswerBody;
@@ -23,22 +24,25 @@ use crate::upstream::exchange::{self, Lost};
 use crate::watch::{GiveUp, Side};
 use crate::worker::Worker;
 
-/// The answer of a server of the pool, its body still to come.
+/// The answer of a server of the pool, its body still to come. `key` is what a
+/// consistent hash goes by.
 pub(crate) async fn forward(
     worker: &Rc<Worker>,
     plan: &PlanView,
     view: &PoolView,
+    key: Option<u64>,
     outgoing: Outgoing,
     record: &mut Record,
 ) -> Result<Response<AnswerBody>, Problem> {
-    let _place = match view.gate.enter() {
-        Some(place) => place,
+    let _entered = match view.gate.enter() {
+        Some(entered) => entered,
         None => {
             view.traffic(worker.id).shed.add(1);
             return Err(Problem::Overloaded);
         }
     };
     let mut course = Course {
+        key,
         tried: Vec::new(),
         rounds: 0,
         began_ms: worker.clock.now_ms(),
@@ -48,11 +52,11 @@ pub(crate) async fn forward(
     let attempts = plan.config.retry.attempts;
     plan.budget.deposit();
     for attempt in 1..=attempts {
-        let mut link = match view.pick(&course.tried) {
-            Some(link) => link,
+        let (mut link, place) = match queue::place(worker, view, &course.tried, key).await? {
+            Some(place) => place,
             // Rare: kept out of what every connection has room for.
-            None => match Box::pin(next_round(worker, plan, view, &mut course)).await {
-                Some(link) => link,
+            None => match Box::pin(next_round(worker, plan, view, &mut course)).await? {
+                Some(place) => place,
                 None => break,
             },
         };
@@ -68,13 +72,13 @@ pub(crate) async fn forward(
                     worker,
                     view,
                     hedge,
-                    &mut link,
-                    &mut course.tried,
+                    (&mut link, place),
+                    &mut course,
                     &outgoing,
                 ))
                 .await
             }
-            _ => on_server(worker, view, &link, &outgoing).await,
+            _ => on_server(worker, view, &link, place, &outgoing).await,
         };
         // It may be another one now.
         record.tried(&link, outgoing.sent_again());
@@ -97,9 +101,11 @@ pub(crate) async fn forward(
 }
 
 /// Where a request has been.
-struct Course {
+pub(crate) struct Course {
+    /// What a consistent hash goes by.
+    pub(crate) key: Option<u64>,
     /// Servers that have failed it in this round.
-    tried: Vec<u64>,
+    pub(crate) tried: Vec<u64>,
     /// Rounds in which all have.
     rounds: u32,
     began_ms: u64,
@@ -107,18 +113,28 @@ struct Course {
 
 /// Every server has failed the request: waits a little and begins anew, but not
 /// with the one that was last. `None` if it is over.
-async fn next_round(worker: &Worker, plan: &PlanView, view: &PoolView, course: &mut Course) -> Option<Rc<Link>> {
-    let last = course.tried.pop()?;
+async fn next_round(
+    worker: &Worker,
+    plan: &PlanView,
+    view: &PoolView,
+    course: &mut Course,
+) -> Result<Option<Place>, Problem> {
+    let Some(last) = course.tried.pop() else {
+        return Ok(None);
+    };
     let backoff_ms = plan.config.retry.backoff_ms;
     let pause = retry::pause(backoff_ms, course.rounds);
     let passed_ms = worker.clock.now_ms() - course.began_ms;
     if backoff_ms == 0 || passed_ms + pause.as_millis() as u64 > view.pool.config.upstream.first_byte_ms {
-        return None;
+        return Ok(None);
     }
     sleep(pause).await;
     course.rounds += 1;
     course.tried.clear();
-    view.pick(&[last]).or_else(|| view.pick(&[]))
+    match queue::place(worker, view, &[last], course.key).await? {
+        Some(place) => Ok(Some(place)),
+        None => queue::place(worker, view, &[], course.key).await,
+    }
 }
 
 /// An attempt has failed: counts it against its server, unless all that
@@ -163,12 +179,14 @@ pub(crate) async fn on_server(
     worker: &Rc<Worker>,
     view: &PoolView,
     link: &Rc<Link>,
+    place: InFlight,
     outgoing: &Outgoing,
 ) -> Result<Response<AnswerBody>, Lost> {
+    let mut place = Some(place);
     // What must not be sent twice never meets a connection that the server may
     // be closing at this moment.
     let fresh = outgoing.only_once();
-    match attempt(worker, view, link, outgoing, fresh).await {
+    match attempt(worker, view, link, &mut place, outgoing, fresh).await {
         Err(lost) if is_stale(link, &lost) => {
             link.idle.clear();
             if !outgoing.is_replayable() || !lost.unwritten && !outgoing.is_repeatable() {
@@ -185,22 +203,23 @@ pub(crate) async fn on_server(
             };
             count.add(1);
             outgoing.count_again();
-            attempt(worker, view, link, outgoing, true).await
+            attempt(worker, view, link, &mut place, outgoing, true).await
         }
         result => result,
     }
 }
 
+/// `place` goes with the answer; without one it is there for another attempt.
 async fn attempt(
     worker: &Rc<Worker>,
     view: &PoolView,
     link: &Rc<Link>,
+    place: &mut Option<InFlight>,
     outgoing: &Outgoing,
     fresh: bool,
 ) -> Result<Response<AnswerBody>, Lost> {
     let config = &view.pool.config.upstream;
     let began = Instant::now();
-    let in_flight = InFlight::begin(&link.server);
     let kept = if fresh {
         None
     } else {
@@ -235,8 +254,9 @@ async fn attempt(
             let elapsed_us = began.elapsed().as_micros() as u64;
             worker.server_traffic(link, |traffic| traffic.answered(response.status(), elapsed_us));
             view.gate.record(elapsed_us);
-            Ok(response
-                .map(|incoming| AnswerBody::new(incoming, upstream, worker, link, config.between_bytes_ms, in_flight)))
+            Ok(response.map(|incoming| {
+                AnswerBody::new(incoming, upstream, worker, link, config.between_bytes_ms, place.take())
+            }))
         }
         Err(mut lost) => {
             if lost.problem == Problem::FirstByteTimeout {

@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING};
 use http::{Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::access_log::{Ended, Record};
+use crate::balance::{self, Asked};
 use crate::config::ErrorForm;
 use crate::connection::client::Client;
 use crate::forward::forward;
@@ -68,6 +69,9 @@ pub(crate) async fn handle(
     record.answered(response.status());
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, request_id);
+    if let Some(hsts) = &client.hsts {
+        headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
     // After a drain has begun nobody shall come back on this connection.
     if worker.shared.is_draining() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -112,19 +116,31 @@ async fn answer(
         worker.stats().shed.add(1);
         return Err(Problem::Overloaded);
     }
+    if plan.config.tls.redirect_http
+        && let Some(tls) = &worker.shared.tls
+        && scheme(client, &parts.headers) == "http"
+    {
+        let location = route::location("https", &authority.name, &tls.now().public_port, &parts.uri);
+        return Ok(own(worker, respond::redirect(location.ok_or(Problem::TargetInvalid)?)));
+    }
     let pool = match &route.target {
         Target::Pool(pool) => *pool,
         Target::Redirect(to) => {
-            let told = parts.headers.get(X_FORWARDED_PROTO).filter(|_| client.trusted);
-            let scheme = if told.is_some_and(|told| told == "https") {
-                "https"
-            } else {
-                "http"
-            };
-            let location = route::location(scheme, to, &authority, &parts.uri).ok_or(Problem::TargetInvalid)?;
+            let scheme = scheme(client, &parts.headers);
+            let location = route::location(scheme, to, authority.port, &parts.uri).ok_or(Problem::TargetInvalid)?;
             return Ok(own(worker, respond::redirect(location)));
         }
     };
+    let key = plan.pools[pool].pool.config.hash_key.as_ref().and_then(|by| {
+        let asked = Asked {
+            host: &authority.name,
+            path,
+            headers: &parts.headers,
+            address: &client.address,
+            trusted: client.trusted,
+        };
+        balance::key(by, &asked, &plan.client)
+    });
     if parts.method == Method::OPTIONS && is_last_stop(&mut parts.headers) {
         return Ok(own(worker, respond::options()));
     }
@@ -134,7 +150,7 @@ async fn answer(
     let sender = Sender {
         address: &client.address,
         trusted: client.trusted,
-        scheme: "http",
+        scheme: client.scheme(),
         forwarded: &client.forwarded,
         traces: plan.config.trace_context,
     };
@@ -146,10 +162,20 @@ async fn answer(
     record.pool = Some(view.clone());
     let first_byte_ms = view.pool.config.upstream.first_byte_ms;
     let outgoing = Outgoing::new(parts.method, parts.uri, parts.headers, body, client, first_byte_ms);
-    let response = forward(worker, &plan, view, outgoing, record).await?;
+    let response = forward(worker, &plan, view, key, outgoing, record).await?;
     let elapsed_us = began.elapsed().as_micros() as u64;
     view.traffic(worker.id).answered(response.status(), elapsed_us);
     Ok(response.map(Kind::Answer))
+}
+
+/// How the request came from its very beginning, if a proxy in front tells.
+fn scheme(client: &Client, headers: &http::HeaderMap) -> &'static str {
+    let told = headers.get(X_FORWARDED_PROTO).filter(|_| client.trusted);
+    match told {
+        Some(told) if told == "https" => "https",
+        Some(_) => "http",
+        None => client.scheme(),
+    }
 }
 
 /// RFC 9110 7.6.2: whether an OPTIONS request ends here, else one hop less.

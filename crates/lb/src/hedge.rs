@@ -15,9 +15,10 @@ use http::Response;
 use tokio::time::sleep;
 
 use crate::config::HedgeConfig;
-use crate::forward::{failed, on_server};
+use crate::forward::{Course, failed, on_server};
 use crate::outgoing::Outgoing;
-use crate::pool::view::{Link, PoolView};
+use crate::pool::in_flight::InFlight;
+use crate::pool::view::{Link, Pick, PoolView};
 use crate::retry::Budget;
 use crate::times::Times;
 use crate::upstream::body::AnswerBody;
@@ -57,18 +58,18 @@ impl Hedge {
 
 /// An attempt on the server of `link`, with a second one beside it if it takes
 /// long. A failure is that of the attempt that was left last: its server is in
-/// `link` then, and any other that failed among `tried`.
+/// `link` then, and any other that failed among those tried.
 pub(crate) async fn race(
     worker: &Rc<Worker>,
     view: &PoolView,
     hedge: &Hedge,
-    link: &mut Rc<Link>,
-    tried: &mut Vec<u64>,
+    link_and_place: (&mut Rc<Link>, InFlight),
+    course: &mut Course,
     outgoing: &Outgoing,
 ) -> Result<Response<AnswerBody>, Lost> {
     let began = Instant::now();
     hedge.budget.deposit();
-    let result = contest(worker, view, hedge, link, tried, outgoing).await;
+    let result = contest(worker, view, hedge, link_and_place, course, outgoing).await;
     if result.is_ok() {
         // If the second attempt has won, the first would have taken longer than
         // this, and this is longer than the delay: its rank is right.
@@ -81,12 +82,13 @@ async fn contest(
     worker: &Rc<Worker>,
     view: &PoolView,
     hedge: &Hedge,
-    link: &mut Rc<Link>,
-    tried: &mut Vec<u64>,
+    link_and_place: (&mut Rc<Link>, InFlight),
+    course: &mut Course,
     outgoing: &Outgoing,
 ) -> Result<Response<AnswerBody>, Lost> {
+    let (link, place) = link_and_place;
     let first_link = link.clone();
-    let mut first = pin!(on_server(worker, view, &first_link, outgoing));
+    let mut first = pin!(on_server(worker, view, &first_link, place, outgoing));
     let Some(delay) = hedge.delay.get() else {
         return first.await;
     };
@@ -95,14 +97,16 @@ async fn contest(
         result = &mut first => return result,
         () = sleep(delay) => {}
     }
-    let mut seen = tried.clone();
+    let mut seen = course.tried.clone();
     seen.push(first_link.server.id);
-    let Some(second_link) = view.pick(&seen).filter(|_| hedge.budget.withdraw()) else {
-        return first.await;
+    // Who would have to wait for a place is not worth a second one.
+    let (second_link, place) = match view.pick(&seen, course.key) {
+        Pick::Server(link, place) if hedge.budget.withdraw() => (link, place),
+        _ => return first.await,
     };
     let traffic = view.traffic(worker.id);
     traffic.hedges.add(1);
-    let mut second = pin!(on_server(worker, view, &second_link, outgoing));
+    let mut second = pin!(on_server(worker, view, &second_link, place, outgoing));
     let (result, second_is_left) = tokio::select! {
         biased;
         result = &mut first => (result, true),
@@ -124,7 +128,7 @@ async fn contest(
     match (result, other) {
         (Err(lost), other) => {
             failed(worker, view, ended, &lost);
-            tried.push(ended.server.id);
+            course.tried.push(ended.server.id);
             *link = left.clone();
             other
         }

@@ -1,12 +1,14 @@
 //! Radiodeck's HTTP load balancer.
 //!
-//! The way of a request: [`worker`] accepts, [`connection`] lets hyper speak
-//! HTTP while [`request::framing`] looks on, [`handle`] routes, [`forward`]
-//! picks a server of the [`pool`] and sends it there over a kept connection
-//! ([`upstream`]), and again elsewhere if that fails and [`retry`] allows it.
-//! What is too much is refused before that ([`overload`]).
-//! Beside that, on the main runtime: [`pool::discovery`] finds servers and
-//! [`check`] asks how they are.
+//! The way of a request: [`worker`] accepts, [`connection`] speaks TLS if the
+//! listener says so ([`tls`] has the certificates) and lets hyper speak HTTP while
+//! [`request::framing`] looks on, [`handle`] routes, [`forward`] takes a place
+//! ([`queue`]) on a server of the [`pool`], whose turn it is by [`balance`], sends
+//! it there over a kept connection ([`upstream`]), and again elsewhere if that
+//! fails and [`retry`] allows it. What is too much is refused before that
+//! ([`overload`]). Beside that, on the main runtime: [`pool::discovery`] finds
+//! servers, [`check`] asks how they are, and [`operator`] takes them out and puts
+//! them back by hand.
 //!
 //! Facts that everything relies on:
 //! - A worker is one thread. What is used within a request is not shared.
@@ -19,6 +21,7 @@
 
 mod access_log;
 mod addresses;
+mod balance;
 mod balancer;
 mod check;
 mod config;
@@ -28,11 +31,13 @@ mod forward;
 mod handle;
 mod hedge;
 mod metrics;
+mod operator;
 mod outgoing;
 mod overload;
 mod plan;
 mod pool;
 mod problem;
+mod queue;
 mod request;
 mod respond;
 mod retry;
@@ -41,6 +46,7 @@ mod shared;
 mod status;
 mod threads;
 mod times;
+mod tls;
 mod trace;
 mod upstream;
 mod watch;
@@ -48,7 +54,7 @@ mod worker;
 
 pub use balancer::LoadBalancer;
 pub use config::{
-    AccessLogConfig, AccessLogFormat, CheckConfig, ClientConfig, ConcurrencyConfig, ConcurrencyMode, Config,
-    EjectionConfig, ErrorForm, ErrorPage, ErrorsConfig, HedgeConfig, PoolConfig, RetryConfig, RouteConfig,
-    ServerSource, UpstreamConfig,
+    AccessLogConfig, AccessLogFormat, Balance, CertificateConfig, CheckConfig, ClientConfig, ConcurrencyConfig,
+    ConcurrencyMode, Config, EjectionConfig, ErrorForm, ErrorPage, ErrorsConfig, HashKey, HedgeConfig, PoolConfig,
+    QueueConfig, RetryConfig, RouteConfig, ServerConfig, ServerSource, StatusRange, TlsConfig, UpstreamConfig,
 };

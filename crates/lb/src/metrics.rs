@@ -55,7 +55,8 @@ impl Gauge {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Traffic {
-    /// Answers by status.
+    /// Answers by class, 1xx to 5xx, for whoever looks often, and by status.
+    pub(crate) answers: [Counter; 5],
     pub(crate) codes: Codes,
     /// Attempts that ended without an answer.
     pub(crate) failures: Counter,
@@ -73,6 +74,12 @@ pub(crate) struct Traffic {
     pub(crate) hedge_wins: Counter,
     /// Requests refused because the servers had enough to do.
     pub(crate) shed: Counter,
+    /// Requests that had to wait for a place on a server.
+    pub(crate) queued: Counter,
+    /// Requests refused because too many waited.
+    pub(crate) queue_full: Counter,
+    /// Requests that waited in vain.
+    pub(crate) queue_timeouts: Counter,
     /// Time to the answer's head.
     pub(crate) latency: Latency,
     /// Bytes written to servers and read from them, heads included.
@@ -91,6 +98,8 @@ impl Traffic {
 
     /// Counts an answer that came after `elapsed_us`.
     pub(crate) fn answered(&self, status: http::StatusCode, elapsed_us: u64) {
+        let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
+        self.answers[class].add(1);
         self.codes.record(status);
         self.latency.record(elapsed_us);
     }
@@ -109,6 +118,11 @@ pub(crate) struct WorkerStats {
     pub(crate) accepted: Counter,
     /// Connections closed at once, because their address had too many.
     pub(crate) turned_away: Counter,
+    /// TLS handshakes that began a session, and that went on with one.
+    pub(crate) handshakes: Counter,
+    pub(crate) resumptions: Counter,
+    /// TLS handshakes that did not come to their end.
+    pub(crate) failed_handshakes: Counter,
     /// Connections open now.
     pub(crate) open: AtomicU64,
     /// Requests begun.

@@ -71,6 +71,7 @@ impl Plan {
     fn refuse_fixed(&self, new: &Config) -> Result<(), ConfigError> {
         let fixed = [
             ("listen", new.listen == self.config.listen),
+            ("tls.listen", new.tls.listen == self.config.tls.listen),
             ("workers", new.workers == self.config.workers),
             ("service", new.service == self.config.service),
         ];

@@ -47,11 +47,17 @@ pub(crate) enum Problem {
     ConnectRefused,
     #[error("nothing is served under this name or path")]
     NoRoute,
+    #[error("this port speaks HTTPS")]
+    PlainHttp,
     // Nobody's fault: there is too much of everything just now.
     #[error("too many requests are being received at once")]
     TooManyHeads,
     #[error("there are more requests than can be answered just now")]
     Overloaded,
+    #[error("every server has enough to do and too many requests wait already")]
+    QueueFull,
+    #[error("every server had enough to do for too long")]
+    QueueTimeout,
     // The servers' fault, or the network's behind the balancer.
     #[error("no server is known")]
     NoServer,
@@ -87,6 +93,8 @@ impl Problem {
             | P::FieldInvalid
             | P::TooManyHeads
             | P::Overloaded
+            | P::QueueFull
+            | P::QueueTimeout
             | P::TargetInvalid
             | P::LengthAmbiguous
             | P::LengthInvalid
@@ -102,6 +110,7 @@ impl Problem {
             | P::MethodRefused
             | P::ConnectRefused
             | P::NoRoute
+            | P::PlainHttp
             | P::NoServer => false,
         }
     }
@@ -130,6 +139,7 @@ impl Problem {
                 | P::TooManyHeads
                 | P::TargetInvalid
                 | P::ConnectRefused
+                | P::PlainHttp
         )
     }
 }

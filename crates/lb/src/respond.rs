@@ -22,6 +22,8 @@ pub(crate) fn status(problem: Problem) -> StatusCode {
         // RFC 9112 6.1 and 6.3: two lengths are how requests are smuggled.
         P::LengthAmbiguous | P::LengthInvalid | P::TransferEncodingInvalid => StatusCode::BAD_REQUEST,
         P::BodyMalformed => StatusCode::BAD_REQUEST,
+        // As nginx says it: no HTTPS client takes this for an answer.
+        P::PlainHttp => StatusCode::BAD_REQUEST,
         // RFC 9112 6.1: a coding that is not understood.
         P::TransferCodingUnknown => StatusCode::NOT_IMPLEMENTED,
         P::HeadTooSlow | P::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -32,7 +34,9 @@ pub(crate) fn status(problem: Problem) -> StatusCode {
         P::MethodRefused => StatusCode::METHOD_NOT_ALLOWED,
         P::ConnectRefused => StatusCode::NOT_IMPLEMENTED,
         P::NoRoute => StatusCode::NOT_FOUND,
-        P::NoServer | P::TooManyHeads | P::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        P::NoServer | P::TooManyHeads | P::Overloaded | P::QueueFull | P::QueueTimeout => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         P::ConnectFailed | P::ConnectionLost | P::ServerLost | P::AnswerMalformed => StatusCode::BAD_GATEWAY,
         P::ConnectTimeout | P::FirstByteTimeout => StatusCode::GATEWAY_TIMEOUT,
     }

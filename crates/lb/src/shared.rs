@@ -14,6 +14,7 @@ use crate::metrics::WorkerStats;
 use crate::overload::Tally;
 use crate::plan::Plan;
 use crate::pool::discovery;
+use crate::tls::Tls;
 
 /// One balancer.
 #[derive(Debug)]
@@ -30,13 +31,15 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicUsize,
     /// The same by client address.
     pub(crate) addresses: Addresses,
-    /// Where clients connect, with the protocol spoken there.
-    pub(crate) listeners: Vec<(&'static str, SocketAddr)>,
+    /// Where clients connect without TLS.
+    pub(crate) address: SocketAddr,
+    /// If HTTPS is served.
+    pub(crate) tls: Option<Tls>,
     draining: AtomicBool,
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, listeners: Vec<(&'static str, SocketAddr)>, access_log: Arc<AccessLog>) -> Self {
+    pub(crate) fn new(config: Config, address: SocketAddr, tls: Option<Tls>, access_log: Arc<AccessLog>) -> Self {
         let plan = Plan::first(config);
         Self {
             workers: (0..plan.config.worker_count())
@@ -46,7 +49,8 @@ impl Shared {
             access_log,
             connections: AtomicUsize::new(0),
             addresses: Addresses::default(),
-            listeners,
+            address,
+            tls,
             draining: AtomicBool::new(false),
             generation: AtomicU64::new(plan.generation),
             plan: ArcSwap::from_pointee(plan),
@@ -74,6 +78,9 @@ impl Shared {
         let new = Arc::new(old.next(config)?);
         self.access_log.switch(log);
         let generation = new.generation;
+        if let Some(tls) = &self.tls {
+            tls.reload(&new.config.tls)?;
+        }
         for pool in new.pools_beside(&old) {
             tokio::spawn(discovery::run(pool.clone()));
         }

@@ -9,22 +9,29 @@
 //! - `draining`: the balancer ends
 //! - `connections`, `max_connections`: of clients, now and at the most
 //! - `listeners`: `protocol` and `address` of each
+//! - `tls`: null without; its `address`; `certificates`, each with `file`, `names`,
+//!   `expires_unix` and `days_left`; `handshakes`, `resumptions` and
+//!   `failed_handshakes` since the start
 //! - `access_log`: its `format`, and lines `dropped`
 //! - `workers`: `id`, open `connections`; `accepted` and `requests` since the start
 //! - `pools`, each with
-//!   - `name`; `algorithm`: how a server is picked
+//!   - `name`; `balance`: how a server is picked
 //!   - `servers`, see below; `healthy`: how many of them are in rotation
 //!   - `requests` answered, `statuses`: the same by status, `failures`: attempts
 //!     without an answer, `retries`, `redispatches`, `budget_exhausted`,
 //!     `ejections`, `connects`, `sent_bytes`, `received_bytes`: counters
 //!   - `in_flight`: requests that wait for the end of their answer
+//!   - `queue`: requests `waiting` for a place on a server, of at most `length`;
+//!     refused because it was `full`, and `timeouts`, since the start
 //!   - `recent`: `window_seconds`, `requests_per_second`, `errors_per_second` (5xx
 //!     and failures), `p50_ms` and `p99_ms` of the time to an answer's head,
 //!     estimated from a histogram, null without answers
 //! - `servers` of a pool, each with
-//!   - `address`; `state`: `healthy`, `unhealthy`, `unchecked`, `ejected` or
-//!     `draining`; and what it comes from: `healthy` (the checks' verdict),
-//!     `ejected`, `leaving`, `in_rotation`
+//!   - `address`; `state`: `healthy`, `unhealthy`, `unchecked`, `ejected`,
+//!     `draining` or the operator's word; and what it comes from: `healthy` (the
+//!     checks' verdict), `ejected`, `leaving`, `admin` (the operator's),
+//!     `in_rotation`
+//!   - `weight`, and `share_percent` of it while it starts slowly
 //!   - `ejected_for_ms`: how much longer, null if it is not
 //!   - `requests`, `failures`, `ejections`, `connects`, `sent_bytes`,
 //!     `received_bytes`: counters
@@ -36,7 +43,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use health::Standing;
+use health::{SlowStart, Standing};
 use serde_json::{Map, Value, json};
 
 use crate::config::AccessLogFormat;
@@ -44,14 +51,17 @@ use crate::metrics::codes::Codes;
 use crate::metrics::recent::{Recent, Window};
 use crate::metrics::{Gauge, Traffic, sum};
 use crate::pool::Pool;
-use crate::pool::server::{Outcome, Server};
+use crate::pool::outcome::Outcome;
+use crate::pool::server::Server;
 use crate::shared::Shared;
+use crate::tls::Tls;
 
 /// All of it.
 pub(crate) fn status(shared: &Shared) -> Value {
     let plan = shared.plan();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let listeners = shared.listeners.iter();
+    let https = shared.tls.as_ref().map(|tls| ("https", tls.address));
+    let listeners = [("http", shared.address)].into_iter().chain(https);
     let listeners = listeners.map(|(protocol, address)| json!({ "protocol": protocol, "address": address }));
     json!({
         "now_ms": now.as_millis() as u64,
@@ -69,12 +79,32 @@ pub(crate) fn status(shared: &Shared) -> Value {
             "dropped": shared.access_log.dropped(),
         },
         "pools": plan.pools.iter().map(|pool| pool_status(pool)).collect::<Vec<_>>(),
+        "tls": shared.tls.as_ref().map(|tls| tls_status(shared, tls)),
         "workers": shared.workers.iter().enumerate().map(|(id, worker)| json!({
             "id": id,
             "connections": worker.open.load(Relaxed),
             "accepted": worker.accepted.get(),
             "requests": worker.requests.get(),
         })).collect::<Vec<_>>(),
+    })
+}
+
+fn tls_status(shared: &Shared, tls: &Tls) -> Value {
+    let now = tls.now();
+    let certificates = now.certificates.iter().map(|certificate| {
+        json!({
+            "file": certificate.file,
+            "names": certificate.names,
+            "expires_unix": certificate.expires.as_secs(),
+            "days_left": certificate.time_left().as_secs() / 86_400,
+        })
+    });
+    json!({
+        "address": tls.address,
+        "certificates": certificates.collect::<Vec<_>>(),
+        "handshakes": sum(&shared.workers, |row| &row.handshakes),
+        "resumptions": sum(&shared.workers, |row| &row.resumptions),
+        "failed_handshakes": sum(&shared.workers, |row| &row.failed_handshakes),
     })
 }
 
@@ -87,7 +117,6 @@ fn pool_status(pool: &Pool) -> Value {
         .collect();
     json!({
         "name": pool.config.name,
-        "algorithm": "round_robin",
         "healthy": servers.iter().filter(|server| server.is_in_rotation()).count(),
         "in_flight": servers.iter().map(|server| server.in_flight()).sum::<usize>(),
         "requests": answered(&pool.traffic),
@@ -97,6 +126,13 @@ fn pool_status(pool: &Pool) -> Value {
         "redispatches": sum(&pool.traffic, |row| &row.redispatches),
         "budget_exhausted": sum(&pool.traffic, |row| &row.budget_exhausted),
         "ejections": pool.ejections.load(Relaxed),
+        "balance": pool.config.balance,
+        "queue": {
+            "waiting": pool.line.waiting(),
+            "length": pool.config.queue.length,
+            "full": sum(&pool.traffic, |row| &row.queue_full),
+            "timeouts": sum(&pool.traffic, |row| &row.queue_timeouts),
+        },
         "connects": sum(&pool.traffic, |row| &row.connects),
         "sent_bytes": sum(&pool.traffic, |row| &row.sent_bytes),
         "received_bytes": sum(&pool.traffic, |row| &row.received_bytes),
@@ -108,6 +144,8 @@ fn pool_status(pool: &Pool) -> Value {
 fn server_status(pool: &Pool, server: &Server) -> Value {
     let state = if server.is_leaving() {
         "draining"
+    } else if !server.is_enabled() {
+        server.admin().name()
     } else if server.is_ejected() {
         "ejected"
     } else {
@@ -127,6 +165,9 @@ fn server_status(pool: &Pool, server: &Server) -> Value {
         "ejected": server.is_ejected(),
         "ejected_for_ms": ejected_for.map(|time| time.as_millis() as u64),
         "leaving": server.is_leaving(),
+        "admin": server.admin().name(),
+        "weight": server.weight(),
+        "share_percent": server.share() * 100 / SlowStart::WHOLE,
         "in_rotation": server.is_in_rotation(),
         "in_flight": server.in_flight(),
         "requests": answered(&server.traffic),
@@ -165,8 +206,7 @@ fn recent(recent: &Recent, rows: &[Traffic]) -> Value {
 }
 
 fn answered(rows: &[Traffic]) -> u64 {
-    let seen = Codes::seen(rows, |row| &row.codes);
-    seen.iter().map(|(_, count)| count).sum()
+    (0..5).map(|class| sum(rows, |row| &row.answers[class])).sum()
 }
 
 #[cfg(test)]

@@ -12,28 +12,28 @@ use tokio::sync::watch::Receiver;
 
 use crate::drain::Stage;
 use crate::shared::Shared;
-use crate::worker::Worker;
+use crate::worker::{Listeners, Worker};
 
 /// Running workers.
 pub(crate) struct Threads(Vec<oneshot::Receiver<io::Result<()>>>);
 
 impl Threads {
-    /// Starts one worker for each listener.
+    /// Starts one worker for each pair of listeners.
     ///
     /// # Errors
     /// The system does not give a thread.
     pub(crate) fn start(
         shared: &Arc<Shared>,
-        listeners: Vec<TcpListener>,
+        listeners: Vec<Listeners<TcpListener>>,
         stage: &Receiver<Stage>,
     ) -> Result<Self, StartError> {
-        let start = |(id, listener): (usize, TcpListener)| {
+        let start = |(id, listeners): (usize, Listeners<TcpListener>)| {
             let (shared, stage) = (shared.clone(), stage.clone());
             let (done, ended) = oneshot::channel();
             std::thread::Builder::new()
                 .name(format!("lb-worker-{id}"))
                 .spawn(move || {
-                    let result = work(id, shared, listener, stage);
+                    let result = work(id, shared, listeners, stage);
                     // Nobody listens any more after the deadline.
                     let _heard = done.send(result);
                 })
@@ -89,13 +89,13 @@ impl Threads {
     }
 }
 
-fn work(id: usize, shared: Arc<Shared>, listener: TcpListener, stage: Receiver<Stage>) -> io::Result<()> {
+fn work(id: usize, shared: Arc<Shared>, listeners: Listeners<TcpListener>, stage: Receiver<Stage>) -> io::Result<()> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default())?;
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        Rc::new(Worker::new(id, shared)).run(listener, stage).await;
+        let listeners = Listeners::from_std(listeners)?;
+        Rc::new(Worker::new(id, shared)).run(listeners, stage).await;
         Ok(())
     })
 }

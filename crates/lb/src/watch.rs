@@ -140,7 +140,7 @@ impl Watch {
         self.clear_alarm();
     }
 
-    fn ring(&self, alarm: Alarm) {
+    pub(crate) fn ring(&self, alarm: Alarm) {
         self.alarm.set(Some(alarm));
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();

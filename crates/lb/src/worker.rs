@@ -17,6 +17,7 @@ use tracing::warn;
 use crate::access_log::Lines;
 use crate::config::ClientConfig;
 use crate::connection;
+use crate::connection::handshake::Handshakes;
 use crate::drain::Stage;
 use crate::metrics::{Traffic, WorkerStats};
 use crate::overload::Share;
@@ -35,6 +36,33 @@ const SLOW_SWEEP: u32 = 4;
 const EVICT: usize = 32;
 const EVICT_IDLE_MS: u64 = 1000;
 
+/// Where one worker's connections come from.
+pub(crate) struct Listeners<Listener> {
+    pub(crate) http: Listener,
+    pub(crate) https: Option<Listener>,
+}
+
+impl Listeners<TcpListener> {
+    /// Registers them with this thread's runtime.
+    pub(crate) fn from_std(listeners: Listeners<std::net::TcpListener>) -> std::io::Result<Self> {
+        Ok(Self {
+            http: TcpListener::from_std(listeners.http)?,
+            https: listeners.https.map(TcpListener::from_std).transpose()?,
+        })
+    }
+
+    /// The next connection, and whether TLS is spoken on it.
+    async fn accept(&self) -> (std::io::Result<(TcpStream, SocketAddr)>, bool) {
+        let Some(https) = &self.https else {
+            return (self.http.accept().await, false);
+        };
+        tokio::select! {
+            accepted = self.http.accept() => (accepted, false),
+            accepted = https.accept() => (accepted, true),
+        }
+    }
+}
+
 /// What one thread needs.
 pub(crate) struct Worker {
     pub(crate) id: usize,
@@ -49,6 +77,7 @@ pub(crate) struct Worker {
     plan: CurrentPlan,
     /// Requests whose answer is not out yet.
     pub(crate) under_way: Share,
+    pub(crate) handshakes: Handshakes,
     /// Memory taken by heads that are not whole yet, bytes.
     pub(crate) unfinished_bytes: Cell<usize>,
     last_accept_error: RefCell<Option<std::io::ErrorKind>>,
@@ -64,6 +93,7 @@ impl Worker {
             lines: Lines::new(shared.access_log.clone()),
             plan: CurrentPlan::new(shared.plan()),
             under_way: Share::default(),
+            handshakes: Handshakes::default(),
             unfinished_bytes: Cell::new(0),
             last_accept_error: RefCell::new(None),
             shared,
@@ -106,7 +136,7 @@ impl Worker {
     }
 
     /// Serves until the stage says drain, then waits for the last connection.
-    pub(crate) async fn run(self: Rc<Self>, listener: TcpListener, mut stage: Receiver<Stage>) {
+    pub(crate) async fn run(self: Rc<Self>, listeners: Listeners<TcpListener>, mut stage: Receiver<Stage>) {
         let sweeper = tokio::task::spawn_local(self.clone().sweep());
         loop {
             tokio::select! {
@@ -115,10 +145,13 @@ impl Worker {
                     let _sender_gone_means_the_same = changed.is_ok();
                     break;
                 }
-                () = self.accept(&listener) => {}
+                () = self.accept(&listeners) => {}
             }
         }
-        self.accept_the_rest(listener);
+        self.accept_the_rest(listeners.http, false);
+        if let Some(https) = listeners.https {
+            self.accept_the_rest(https, true);
+        }
         loop {
             // Again and again: a connection may be accepted after the first ring.
             self.clients.ring_all(Alarm::Drain);
@@ -131,16 +164,17 @@ impl Worker {
     }
 
     /// Takes one connection, if there is room for one.
-    async fn accept(self: &Rc<Self>, listener: &TcpListener) {
+    async fn accept(self: &Rc<Self>, listeners: &Listeners<TcpListener>) {
         if self.shared.connections.load(Relaxed) >= self.plan().client.max_connections {
             self.clients.evict(EVICT, EVICT_IDLE_MS, self.clock.now_ms());
             sleep(Duration::from_millis(5)).await;
             return;
         }
-        match listener.accept().await {
+        let (accepted, secure) = listeners.accept().await;
+        match accepted {
             Ok(accepted) => {
                 self.last_accept_error.replace(None);
-                self.admit(accepted);
+                self.admit(accepted, secure);
             }
             Err(error) => {
                 // Out of descriptors, most likely: said once, and idle
@@ -156,24 +190,24 @@ impl Worker {
 
     /// What the kernel has accepted already would be reset with the listener.
     /// Asked without the reactor, which may not have heard of it yet.
-    fn accept_the_rest(self: &Rc<Self>, listener: TcpListener) {
+    fn accept_the_rest(self: &Rc<Self>, listener: TcpListener, secure: bool) {
         let Ok(listener) = listener.into_std() else { return };
         while let Ok((stream, peer)) = listener.accept() {
             let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
             if let Ok(stream) = stream {
-                self.admit((stream, peer));
+                self.admit((stream, peer), secure);
             }
         }
     }
 
-    fn admit(self: &Rc<Self>, (stream, peer): (TcpStream, SocketAddr)) {
+    fn admit(self: &Rc<Self>, (stream, peer): (TcpStream, SocketAddr), secure: bool) {
         self.stats().accepted.add(1);
         let Some(place) = Place::take(self.clone(), peer.ip().to_canonical()) else {
             self.stats().turned_away.add(1);
             return;
         };
         tokio::task::spawn_local(async move {
-            connection::serve(place.worker.clone(), stream, peer).await;
+            connection::serve(place.worker.clone(), stream, peer, secure).await;
             drop(place);
         });
     }

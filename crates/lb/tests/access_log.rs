@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
+use support::tls::{self, Trust};
 use support::{App, Balancer, Client, Reply, eventually, get, request};
 use tokio::io::AsyncReadExt;
 
@@ -66,6 +67,23 @@ async fn a_json_line_says_who_asked_what_and_who_answered() {
     assert_eq!((&record["status"], &record["bytes"]), (&200.into(), &5.into()));
     assert_eq!((&record["retries"], &record["tls"]), (&0.into(), &Value::Null));
     assert!(record["duration_ms"].as_f64().is_some_and(|ms| ms > 0.0), "{record:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_tells_the_version_of_tls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("access.log");
+    let app = App::saying("hi").await;
+    let top = format!("{}\n{}", log("json", &file), tls::local(folder.path(), ""));
+    let balancer = Balancer::in_front_of(&[&app], "", &top).await;
+    for (count, version) in (1..).zip(tls::VERSIONS) {
+        let trust = Trust::in_local_ca(folder.path(), &[version]);
+        let mut client = trust.connect(tls::address(&balancer), tls::NAME).await;
+        assert_eq!(client.get("/").await, "hi");
+        let told = records(&file, count).await.pop().expect("a record")["tls"].take();
+        let minor = format!("{:?}", version.version).replace('_', ".");
+        assert_eq!(told, minor.as_str());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,14 +1,15 @@
-//! The admin listener: `/live`, `/ready`, `/metrics`, `/status` and `POST /reload`,
-//! apart from the service's own port so that load on one never hides the other.
+//! The admin listener: `/live`, `/ready`, `/metrics`, `/status`, `POST /reload` and
+//! the service's actions, apart from its own port so that load on one never hides
+//! the other.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -18,6 +19,7 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::Context;
+use crate::action::{self, ActionPath};
 
 /// Scrapers, probes and a board: more at once is a mistake somewhere.
 const MAX_CONNECTIONS: usize = 256;
@@ -25,14 +27,8 @@ const MAX_CONNECTIONS: usize = 256;
 const CONNECTION_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Answers until the process ends: the operator wants to see a drain, too.
-pub(crate) async fn serve(listener: TcpListener, context: Arc<Context>) {
-    let router = Router::new()
-        .route("/live", get(|| async { "live\n" }))
-        .route("/ready", get(ready))
-        .route("/metrics", get(metrics))
-        .route("/status", get(status))
-        .route("/reload", post(reload))
-        .with_state(context);
+pub async fn serve(listener: TcpListener, context: Arc<Context>) {
+    let router = router(context);
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let stream = match listener.accept().await {
@@ -60,6 +56,23 @@ pub(crate) async fn serve(listener: TcpListener, context: Arc<Context>) {
     }
 }
 
+fn router(context: Arc<Context>) -> Router {
+    let mut router = Router::new()
+        .route("/live", get(|| async { "live\n" }))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/status", get(status))
+        .route("/reload", post(reload));
+    for (index, (path, _)) in context.actions.iter().enumerate() {
+        let act = move |State(context): State<Arc<Context>>, Path(path): Path<ActionPath>, headers: HeaderMap| async move {
+            let (_, handler) = &context.actions[index];
+            action::take(handler, &path, &headers)
+        };
+        router = router.route(path, post(act));
+    }
+    router.with_state(context)
+}
+
 async fn ready(State(context): State<Arc<Context>>) -> Response {
     match context.readiness.check() {
         Ok(()) => "ready\n".into_response(),
@@ -83,7 +96,10 @@ async fn metrics(State(context): State<Arc<Context>>) -> Response {
 }
 
 /// What changed, or why nothing did.
-async fn reload(State(context): State<Arc<Context>>) -> Response {
+async fn reload(State(context): State<Arc<Context>>, headers: HeaderMap) -> Response {
+    if action::is_from_a_page(&headers) {
+        return action::not_for_pages();
+    }
     match context.reload().await {
         Some(Ok(change)) => format!("reloaded: {change}\n").into_response(),
         Some(Err(reason)) => (StatusCode::UNPROCESSABLE_ENTITY, format!("not reloaded: {reason}\n")).into_response(),
@@ -93,4 +109,44 @@ async fn reload(State(context): State<Arc<Context>>) -> Response {
 
 async fn status(State(context): State<Arc<Context>>) -> Response {
     axum::Json(context.status_json()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use http::Request;
+    use serde_json::json;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::Refused;
+
+    async fn post(path: &str, origin: Option<&str>) -> StatusCode {
+        let mut context = Context::new("test");
+        context.action("/things/{name}/forget", |path| match path["name"].as_str() {
+            "a b" => Ok(json!({ "forgotten": "a b" })),
+            _ => Err(Refused::not_found("there is no such thing")),
+        });
+        let mut request = Request::post(path);
+        if let Some(origin) = origin {
+            request = request.header(header::ORIGIN, origin);
+        }
+        let request = request.body(Body::empty()).expect("a request");
+        let response = router(context.freeze()).oneshot(request).await.expect("answered");
+        response.status()
+    }
+
+    #[tokio::test]
+    async fn an_action_gets_what_its_path_names_and_may_refuse() {
+        assert_eq!(post("/things/a%20b/forget", None).await, StatusCode::OK);
+        assert_eq!(post("/things/c/forget", None).await, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn a_web_page_cannot_act() {
+        for origin in ["http://evil.example", "null", "http://127.0.0.1:9000"] {
+            let status = post("/things/a%20b/forget", Some(origin)).await;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{origin}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
+use crate::action::{ActionPath, Handler, Refused};
 use crate::reload::{self, Reload};
 use crate::{Config, ConfigError, ConfigSource, Readiness, StartError};
 
@@ -25,6 +26,7 @@ pub struct Context {
     sections: Vec<(&'static str, Section)>,
     source: ConfigSource,
     reload: Option<Reload>,
+    pub(crate) actions: Vec<(&'static str, Handler)>,
 }
 
 impl Context {
@@ -45,6 +47,7 @@ impl Context {
             sections: Vec::new(),
             source,
             reload: None,
+            actions: Vec::new(),
         }
     }
 
@@ -82,7 +85,20 @@ impl Context {
         Some(reload.run_aside().await)
     }
 
-    pub(crate) fn freeze(self) -> Arc<Self> {
+    /// Adds `POST path` to the admin listener, answered with 200 and what `act`
+    /// returns, or with the reason it refuses for. `path` may name parts of itself,
+    /// as in `/things/{name}/forget`. The closure must neither block nor wait.
+    pub fn action(
+        &mut self,
+        path: &'static str,
+        act: impl Fn(&ActionPath) -> Result<Value, Refused> + Send + Sync + 'static,
+    ) {
+        self.actions.push((path, Box::new(act)));
+    }
+
+    /// Nothing is added any more; readiness begins to be told.
+    #[must_use]
+    pub fn freeze(self) -> Arc<Self> {
         self.readiness.seal();
         Arc::new(self)
     }

@@ -10,6 +10,7 @@
 //!
 //! Never here: anything that knows DNS, HTTP routing or SQL.
 
+mod action;
 mod admin;
 mod args;
 mod config;
@@ -25,6 +26,8 @@ mod settings;
 mod shutdown;
 mod telemetry;
 
+pub use action::{ActionPath, Refused};
+pub use admin::serve as serve_admin;
 pub use args::{Args, LogFormat};
 pub use config::{ConfigError, load};
 pub use context::{Context, Registry};

@@ -48,6 +48,7 @@ struct Entry {
     worker: Rc<Worker>,
     client: IpAddr,
     began: Instant,
+    tls: Option<&'static str>,
     asked: Option<Asked>,
     names: Option<Names>,
     status: Option<StatusCode>,
@@ -83,24 +84,25 @@ impl Record {
             referer: headers.get(REFERER).cloned(),
             user_agent: headers.get(USER_AGENT).cloned(),
         };
-        Self::of(worker, told.unwrap_or(client.ip), Some(asked))
+        Self::of(worker, client, told.unwrap_or(client.ip), Some(asked))
     }
 
     /// Of something that was refused before it was a request.
     pub(crate) fn refused(worker: &Rc<Worker>, client: &Client, status: StatusCode) {
         if worker.lines.is_on() {
-            let mut record = Self::of(worker, client.ip, None);
+            let mut record = Self::of(worker, client, client.ip, None);
             record.answered(status);
             record.ended(Ended::Complete);
         }
     }
 
-    fn of(worker: &Rc<Worker>, client: IpAddr, asked: Option<Asked>) -> Self {
+    fn of(worker: &Rc<Worker>, client: &Client, address: IpAddr, asked: Option<Asked>) -> Self {
         let mut record = Self::default();
         record.entry = Some(Box::new(Entry {
             worker: worker.clone(),
-            client,
+            client: address,
             began: Instant::now(),
+            tls: client.tls_version(),
             asked,
             names: None,
             status: None,
@@ -172,7 +174,7 @@ impl Drop for Record {
             retries: self.retries,
             request_id: names.map(|names| names.request_id.as_bytes()),
             trace_id: names.and_then(|names| trace::trace_id(names.traceparent.as_ref()?)),
-            tls: None,
+            tls: entry.tls,
             ended: match entry.ended {
                 Ended::Complete => "complete",
                 Ended::ByClient => "client",

@@ -2,6 +2,8 @@
 //! every key to an operator; the comments here say what the code relies on.
 
 mod access_log;
+mod balance;
+mod check;
 mod client;
 mod concurrency;
 mod errors;
@@ -9,6 +11,8 @@ mod hedge;
 mod pool;
 mod retry;
 mod route;
+mod server;
+mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -16,13 +20,17 @@ use serde::Deserialize;
 use service::{ConfigError, ServiceSettings};
 
 pub use access_log::{AccessLogConfig, AccessLogFormat};
+pub use balance::{Balance, HashKey, QueueConfig};
+pub use check::{CheckConfig, StatusRange};
 pub use client::ClientConfig;
 pub use concurrency::{ConcurrencyConfig, ConcurrencyMode};
 pub use errors::{ErrorPage, ErrorsConfig};
 pub use hedge::HedgeConfig;
-pub use pool::{CheckConfig, EjectionConfig, PoolConfig, ServerSource, UpstreamConfig};
+pub use pool::{EjectionConfig, PoolConfig, UpstreamConfig};
 pub use retry::RetryConfig;
 pub use route::{ErrorForm, RouteConfig};
+pub use server::{ServerConfig, ServerSource};
+pub use tls::{CertificateConfig, TlsConfig};
 
 /// Everything the balancer can be told.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,6 +51,8 @@ pub struct Config {
     pub trace_context: bool,
     /// One line a request.
     pub access_log: AccessLogConfig,
+    /// HTTPS.
+    pub tls: TlsConfig,
     /// Limits and deadlines towards clients.
     pub client: ClientConfig,
     /// Retries of requests that failed on one server.
@@ -64,6 +74,7 @@ impl Default for Config {
             drain_notice_ms: 500,
             trace_context: true,
             access_log: AccessLogConfig::default(),
+            tls: TlsConfig::default(),
             client: ClientConfig::default(),
             retry: RetryConfig::default(),
             errors: ErrorsConfig::default(),
@@ -102,6 +113,7 @@ impl service::Config for Config {
             ));
         }
         self.access_log.check()?;
+        self.tls.check(self.listen)?;
         self.client.check()?;
         self.retry.check()?;
         self.errors.check()?;

@@ -5,11 +5,17 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use health::{OutlierRules, Thresholds};
+use health::{OutlierRules, RatioRules, SlowStart};
 use serde::Deserialize;
 use service::ConfigError;
 
+use super::balance::{Balance, HashKey, QueueConfig};
+use super::check::CheckConfig;
+use super::server::{ServerConfig, ServerSource};
 use super::{ConcurrencyConfig, HedgeConfig, within};
+
+/// Heaviest server.
+const MAX_WEIGHT: u64 = 256;
 
 /// A group of servers of which any may answer any request.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -19,9 +25,19 @@ pub struct PoolConfig {
     pub name: String,
     /// Addresses (`10.0.0.1:8000`) or names (`dns:app:8000`) whose every
     /// address is a server.
-    pub servers: Vec<ServerSource>,
+    pub servers: Vec<ServerConfig>,
     /// How often names are looked up, milliseconds.
     pub discovery_interval_ms: u64,
+    /// How requests are spread.
+    pub balance: Balance,
+    /// What the consistent hash goes by.
+    pub hash_key: Option<HashKey>,
+    /// How long the share of a server that comes back grows, milliseconds.
+    pub slow_start_ms: u64,
+    /// Requests in flight at once on each server, over all workers. 0: no limit.
+    pub max_requests: usize,
+    /// Where requests wait when every server is at that limit.
+    pub queue: QueueConfig,
     /// Probes.
     pub check: CheckConfig,
     /// Ejection by live traffic.
@@ -38,8 +54,13 @@ impl Default for PoolConfig {
     fn default() -> Self {
         Self {
             name: "app".into(),
-            servers: vec![ServerSource::Address(SocketAddr::from(([127, 0, 0, 1], 8000)))],
+            servers: vec![ServerSource::Address(SocketAddr::from(([127, 0, 0, 1], 8000))).into()],
             discovery_interval_ms: 1000,
+            balance: Balance::default(),
+            hash_key: None,
+            slow_start_ms: 0,
+            max_requests: 0,
+            queue: QueueConfig::default(),
             check: CheckConfig::default(),
             ejection: EjectionConfig::default(),
             hedge: HedgeConfig::default(),
@@ -49,79 +70,12 @@ impl Default for PoolConfig {
     }
 }
 
-/// Where servers come from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
-pub enum ServerSource {
-    /// One server that does not move.
-    Address(SocketAddr),
-    /// A name, looked up again and again; each of its addresses is a server.
-    Dns {
-        /// The name, as the system's resolver understands it.
-        name: String,
-        /// The port on each address.
-        port: u16,
-    },
-}
-
-impl TryFrom<String> for ServerSource {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if let Some(rest) = text.strip_prefix("dns:") {
-            return match rest.rsplit_once(':').map(|(name, port)| (name, port.parse())) {
-                Some((name, Ok(port))) if !name.is_empty() && port > 0 => Ok(Self::Dns {
-                    name: name.to_owned(),
-                    port,
-                }),
-                _ => Err(format!("`{text}` is not of the form dns:NAME:PORT")),
-            };
-        }
-        match text.parse::<SocketAddr>() {
-            Ok(address) if address.port() > 0 => Ok(Self::Address(address)),
-            _ => Err(format!(
-                "`{text}` is neither ADDRESS:PORT (10.0.0.1:8000, [fd00::1]:8000) nor dns:NAME:PORT"
-            )),
-        }
-    }
-}
-
-/// Probes: `GET path` on a connection of its own; 2xx passes.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CheckConfig {
-    /// Path asked for.
-    pub path: String,
-    /// Between two probes of one server, milliseconds, spread by a tenth. A
-    /// quarter of it while the last result speaks against the verdict.
-    pub interval_ms: u64,
-    /// For connecting and answering together, milliseconds.
-    pub timeout_ms: u64,
-    /// Passed probes in a row that bring a server back.
-    pub rise: u32,
-    /// Failed probes in a row that take it out.
-    pub fall: u32,
-}
-
-impl Default for CheckConfig {
-    fn default() -> Self {
-        Self {
-            path: "/healthz".into(),
-            interval_ms: 1000,
-            timeout_ms: 1000,
-            rise: 2,
-            fall: 2,
-        }
-    }
-}
-
-impl CheckConfig {
-    /// The thresholds in the health crate's form.
+impl PoolConfig {
+    /// The growth of a share in the health crate's form.
     #[must_use]
-    pub fn thresholds(&self) -> Thresholds {
-        Thresholds {
-            rise: self.rise,
-            fall: self.fall,
+    pub fn slow_start(&self) -> SlowStart {
+        SlowStart {
+            length: Duration::from_millis(self.slow_start_ms),
         }
     }
 }
@@ -132,6 +86,13 @@ impl CheckConfig {
 pub struct EjectionConfig {
     /// Failed requests in a row that eject; 0 switches ejection off.
     pub failures: u32,
+    /// 5xx answers and failed requests, in percent of all within the window, that
+    /// eject a server which does much worse than the others; 0 switches it off.
+    pub error_percent: u8,
+    /// The window, milliseconds.
+    pub error_window_ms: u64,
+    /// Requests within it that such a verdict needs.
+    pub error_min_requests: u64,
     /// Length of a first ejection, milliseconds; doubles each time.
     pub base_ms: u64,
     /// Length of the longest, milliseconds.
@@ -145,6 +106,9 @@ impl Default for EjectionConfig {
     fn default() -> Self {
         Self {
             failures: 3,
+            error_percent: 0,
+            error_window_ms: 10_000,
+            error_min_requests: 50,
             base_ms: 5000,
             longest_ms: 60_000,
             max_percent: 50,
@@ -160,6 +124,16 @@ impl EjectionConfig {
             failures: self.failures,
             base: Duration::from_millis(self.base_ms),
             longest: Duration::from_millis(self.longest_ms),
+        }
+    }
+
+    /// The rules on errors in the health crate's form.
+    #[must_use]
+    pub fn ratio(&self) -> RatioRules {
+        RatioRules {
+            percent: self.error_percent,
+            min_requests: self.error_min_requests,
+            window: Duration::from_millis(self.error_window_ms),
         }
     }
 }
@@ -219,12 +193,20 @@ pub(super) fn check(pools: &[PoolConfig]) -> Result<(), ConfigError> {
         }
         let mut seen = BTreeSet::new();
         for (position, server) in pool.servers.iter().enumerate() {
-            if !seen.insert(server) {
-                return Err(ConfigError::value(
-                    key(&format!("servers[{position}]")),
-                    "is listed twice",
-                ));
+            let key = key(&format!("servers[{position}]"));
+            if !seen.insert(&server.address) {
+                return Err(ConfigError::value(key, "is listed twice"));
             }
+            let key = format!("{key}.weight");
+            within(key.as_str(), server.weight.into(), 1, MAX_WEIGHT)?;
+            if server.weight > 1 && pool.balance == Balance::RoundRobin {
+                let message = "is not heeded by round_robin: balance by weighted_round_robin, or leave it out";
+                return Err(ConfigError::value(key, message));
+            }
+        }
+        if pool.hash_key.is_some() != (pool.balance == Balance::Hash) {
+            let message = "belongs to `balance = \"hash\"`: it takes both or neither";
+            return Err(ConfigError::value(key("hash_key"), message));
         }
         within(key("discovery_interval_ms"), pool.discovery_interval_ms, 50, 3_600_000)?;
         check_one(pool, key)?;
@@ -233,21 +215,26 @@ pub(super) fn check(pools: &[PoolConfig]) -> Result<(), ConfigError> {
 }
 
 fn check_one(pool: &PoolConfig, key: impl Fn(&str) -> String) -> Result<(), ConfigError> {
-    let check = &pool.check;
-    let printable = |byte: u8| byte.is_ascii_graphic();
-    if !check.path.starts_with('/') || !check.path.bytes().all(printable) {
-        return Err(ConfigError::value(
-            key("check.path"),
-            format!("`{}` is no path: it must start with / and hold no blank", check.path),
-        ));
-    }
-    within(key("check.interval_ms"), check.interval_ms, 20, 3_600_000)?;
-    within(key("check.timeout_ms"), check.timeout_ms, 10, 60_000)?;
-    within(key("check.rise"), check.rise.into(), 1, 100)?;
-    within(key("check.fall"), check.fall.into(), 1, 100)?;
+    pool.check.check(&key)?;
+    pool.queue.check(&key)?;
+    within(key("slow_start_ms"), pool.slow_start_ms, 0, 3_600_000)?;
+    within(key("max_requests"), pool.max_requests as u64, 0, 1_000_000)?;
 
     let ejection = &pool.ejection;
     within(key("ejection.failures"), ejection.failures.into(), 0, 1000)?;
+    within(key("ejection.error_percent"), ejection.error_percent.into(), 0, 100)?;
+    within(
+        key("ejection.error_window_ms"),
+        ejection.error_window_ms,
+        1000,
+        3_600_000,
+    )?;
+    within(
+        key("ejection.error_min_requests"),
+        ejection.error_min_requests,
+        2,
+        1_000_000,
+    )?;
     within(key("ejection.base_ms"), ejection.base_ms, 10, 3_600_000)?;
     within(
         key("ejection.longest_ms"),

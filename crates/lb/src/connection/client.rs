@@ -14,6 +14,7 @@ use crate::config::ClientConfig;
 use crate::problem::Problem;
 use crate::request::framing::Refused;
 use crate::request::headers::Forwarded;
+use crate::tls::Generation;
 use crate::watch::{Alarm, NEVER, Side, Watched};
 use crate::worker::Worker;
 
@@ -29,7 +30,7 @@ const DRAIN_HEAD_MS: u64 = 2000;
 pub(crate) enum Phase {
     /// Between requests.
     Idle,
-    /// The beginning of a head is here.
+    /// The beginning of a head, or of a TLS handshake, is here.
     Head,
     /// A request is being answered.
     Busy,
@@ -46,6 +47,12 @@ pub(crate) struct Client {
     pub(crate) trusted: bool,
     /// Its Forwarded header, made once.
     pub(crate) forwarded: Forwarded,
+    /// It speaks TLS with this balancer.
+    pub(crate) secure: bool,
+    /// The version of TLS that was agreed on.
+    pub(super) tls_version: Cell<Option<&'static str>>,
+    /// What its answers say of plain HTTP.
+    pub(crate) hsts: Option<HeaderValue>,
     worker: Rc<Worker>,
     /// As it was when the client connected.
     config: Arc<ClientConfig>,
@@ -59,12 +66,13 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(worker: &Rc<Worker>, peer: SocketAddr) -> Self {
+    pub(crate) fn new(worker: &Rc<Worker>, peer: SocketAddr, tls: Option<&Generation>) -> Self {
         let config = worker.plan().client.clone();
         let watch = worker.clients.enter(None);
         let now_ms = worker.clock.now_ms();
         // Whoever connects has something to say at once.
-        watch.set_due(Side::Read, now_ms + config.head_ms);
+        let patience_ms = tls.map_or(config.head_ms, |tls| tls.config.handshake_ms);
+        watch.set_due(Side::Read, now_ms + patience_ms);
         watch.set_idle_since(now_ms);
         // An IPv4 client on an IPv6 socket is still an IPv4 client.
         let ip = peer.ip().to_canonical();
@@ -74,6 +82,9 @@ impl Client {
             address: address_value(ip),
             trusted: config.trusts(ip),
             forwarded: Forwarded::default(),
+            secure: tls.is_some(),
+            tls_version: Cell::new(None),
+            hsts: tls.and_then(|tls| tls.hsts.clone()),
             worker: worker.clone(),
             config,
             phase: Cell::new(Phase::Idle),
@@ -83,6 +94,16 @@ impl Client {
             cut_off: Cell::new(false),
             silent_since: Cell::new(Some(Instant::now())),
         }
+    }
+
+    /// The version of TLS it speaks, if it does.
+    pub(crate) fn tls_version(&self) -> Option<&'static str> {
+        self.tls_version.get()
+    }
+
+    /// How a request came, as far as this balancer can tell.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
     }
 
     pub(super) fn config(&self) -> &ClientConfig {
@@ -95,6 +116,28 @@ impl Client {
 
     pub(crate) fn phase(&self) -> Phase {
         self.phase.get()
+    }
+
+    /// The client has begun with TLS. The deadline stays as it is: it counts from
+    /// the connection.
+    pub(super) fn handshake_begins(&self) {
+        self.phase.set(Phase::Head);
+        self.silent_since.set(None);
+    }
+
+    /// TLS is spoken, and a request is on its way.
+    pub(super) fn handshake_ends(&self) {
+        self.phase.set(Phase::Idle);
+        self.silent_since.set(Some(Instant::now()));
+        let now_ms = self.now_ms();
+        self.watch.clear_alarm();
+        self.watch.set_idle_since(now_ms);
+        self.watch.set_due(Side::Read, now_ms + self.config().head_ms);
+    }
+
+    /// Whether the deadline for what the client sends has passed.
+    pub(super) fn is_late(&self) -> bool {
+        self.watch.due(Side::Read) <= self.now_ms()
     }
 
     /// Bytes have come.
@@ -168,11 +211,12 @@ impl Client {
         let late = |side| self.watch.due(side) <= self.now_ms();
         match (self.watch.alarm()?, self.phase.get()) {
             (Alarm::Due, _) if late(Side::Write) => Some(End::Stalled),
-            (Alarm::Due, Phase::Idle) if late(Side::Read) => Some(End::Idle),
+            // The end of an answer may still be on its way.
+            (Alarm::Due, Phase::Idle) if late(Side::Read) && !self.is_writing() => Some(End::Idle),
             (Alarm::Due, Phase::Head) if late(Side::Read) => Some(End::Answer(Problem::HeadTooSlow)),
             // The body's reader has seen it, or is about to, and answers.
             (Alarm::Due, Phase::Busy) if late(Side::Read) => None,
-            (Alarm::Evict, Phase::Idle) => Some(End::Idle),
+            (Alarm::Evict, Phase::Idle) if !self.is_writing() => Some(End::Idle),
             (Alarm::Due | Alarm::Evict | Alarm::ServerLost, _) => {
                 self.watch.clear_alarm();
                 None

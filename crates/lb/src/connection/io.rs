@@ -8,24 +8,24 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::client::{Client, Phase};
 use super::held::Held;
+use super::stream::Stream;
 use crate::problem::Problem;
 use crate::request::framing::{Limits, Refused, Scanner};
 use crate::worker::Worker;
 
 /// A socket that is looked at.
 pub(super) struct ClientIo {
-    stream: TcpStream,
+    stream: Stream,
     client: Rc<Client>,
     scanner: Scanner,
     held: Held,
 }
 
 impl ClientIo {
-    pub(super) fn new(stream: TcpStream, client: Rc<Client>, worker: Rc<Worker>) -> Self {
+    pub(super) fn new(stream: Stream, client: Rc<Client>, worker: Rc<Worker>) -> Self {
         let config = client.config();
         let limits = Limits {
             head_bytes: config.max_head_bytes,
@@ -40,7 +40,7 @@ impl ClientIo {
         }
     }
 
-    pub(super) fn into_stream(self) -> TcpStream {
+    pub(super) fn into_stream(self) -> Stream {
         self.stream
     }
 
@@ -49,8 +49,8 @@ impl ClientIo {
     /// next request early, is a client's right and wakes nobody more than once.
     fn look_for_reset(&self, cx: &mut Context<'_>) {
         if self.client.phase() == Phase::Busy
-            && self.stream.poll_read_ready(cx).is_ready()
-            && matches!(self.stream.take_error(), Ok(Some(_)))
+            && self.stream.tcp().poll_read_ready(cx).is_ready()
+            && matches!(self.stream.tcp().take_error(), Ok(Some(_)))
         {
             self.client.set_reset();
         }
@@ -146,7 +146,15 @@ impl AsyncWrite for ClientIo {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.look_for_reset(cx);
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        // TLS has bytes of its own that the socket may not take. A plain socket has
+        // none and is never late here.
+        match flushed {
+            Poll::Pending => self.client.write_blocked(),
+            Poll::Ready(_) if self.client.is_writing() => self.client.write_moved(),
+            Poll::Ready(_) => {}
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {

@@ -1,9 +1,11 @@
-//! A client's connection, from its first byte to its last: hyper speaks HTTP on
-//! it, the scanner looks on, and the sweep ends what takes too long.
+//! A client's connection, from its first byte to its last: TLS if the listener
+//! says so, hyper speaks HTTP on it, the scanner looks on, and the sweep ends what takes too long.
 
 pub(crate) mod client;
+pub(crate) mod handshake;
 mod held;
 mod io;
+mod stream;
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -23,10 +25,12 @@ use tracing::debug;
 
 use self::client::{Client, Phase};
 use self::io::ClientIo;
+use self::stream::Stream;
 use crate::access_log::Record;
 use crate::handle::handle;
 use crate::problem::Problem;
 use crate::respond;
+use crate::tls::Tls;
 use crate::watch::Alarm;
 use crate::worker::Worker;
 
@@ -68,14 +72,23 @@ fn builder(max_head_bytes: usize) -> Builder {
     builder
 }
 
-/// Serves a connection until it ends.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+/// Serves a connection until it ends; with `secure` TLS is spoken on it.
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr, secure: bool) {
     // Without it a split write waits for a delayed acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%peer, %error, "client left at once");
         return;
     }
-    let client = Rc::new(Client::new(&worker, peer));
+    let tls = worker.shared.tls.as_ref().filter(|_| secure).map(Tls::now);
+    let client = Rc::new(Client::new(&worker, peer, tls.as_deref()));
+    let stream = match tls {
+        None => Stream::Plain(stream),
+        // Apart, so that what a handshake needs takes no room on plain connections.
+        Some(tls) => match Box::pin(handshake::handshake(&worker, &client, stream, tls.server.clone())).await {
+            Some(stream) => Stream::Tls(stream),
+            None => return,
+        },
+    };
     let builder = builder(client.config().max_head_bytes);
     let io = TokioIo::new(ClientIo::new(stream, client.clone(), worker.clone()));
     let service = {
@@ -128,33 +141,39 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
 
     let stream = connection.into_parts().io.into_inner().into_stream();
     match end {
+        End::Idle if stream.takes_leave() => take_leave(stream).await,
         End::Idle | End::Gone => {}
         End::Closed if client.has_ended() => {}
         End::Closed => linger(stream).await,
         End::Answer(problem) => {
-            worker.refused(problem);
             Record::refused(&worker, &client, respond::status(problem));
-            let bytes = respond::raw(problem, &worker.plan().config.errors);
-            answer(stream, &bytes).await;
+            answer(&worker, stream, problem).await;
         }
         End::Stalled | End::CutOff => {
             worker.stats().timeouts.add(u64::from(matches!(end, End::Stalled)));
             // A plain close would look like a good end of an answer without length.
-            let _best_effort = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+            let _best_effort = SockRef::from(stream.tcp()).set_linger(Some(Duration::ZERO));
         }
     }
 }
 
 /// Writes an answer past hyper and ends the connection.
-async fn answer(mut stream: TcpStream, bytes: &[u8]) {
-    if let Ok(Ok(())) = timeout(LINGER, stream.write_all(bytes)).await {
+async fn answer(worker: &Worker, mut stream: Stream, problem: Problem) {
+    worker.refused(problem);
+    let bytes = respond::raw(problem, &worker.plan().config.errors);
+    if let Ok(Ok(())) = timeout(LINGER, stream.write_all(&bytes)).await {
         linger(stream).await;
     }
 }
 
+/// Says that nothing follows, as far as the client takes it at once.
+async fn take_leave(mut stream: Stream) {
+    let _best_effort = timeout(LINGER, stream.shutdown()).await;
+}
+
 /// Closes our side and reads on for a while (RFC 9112 9.6).
-async fn linger(mut stream: TcpStream) {
-    if stream.shutdown().await.is_err() {
+async fn linger(mut stream: Stream) {
+    if !matches!(timeout(LINGER, stream.shutdown()).await, Ok(Ok(()))) {
         return;
     }
     let mut rest = stream.take(LINGER_BYTES);

@@ -33,27 +33,17 @@ impl Codes {
     }
 }
 
-/// By class, 1xx to 5xx.
-pub(crate) fn by_class(seen: &[(u16, u64)]) -> [u64; 5] {
-    let mut classes = [0; 5];
-    for (status, count) in seen {
-        classes[usize::from(status / 100).clamp(1, 5) - 1] += count;
-    }
-    classes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn statuses_are_counted_apart_and_together() {
+    fn statuses_are_counted_apart() {
         let codes = Codes::default();
         for status in [100, 200, 200, 204, 418, 599] {
             codes.record(StatusCode::from_u16(status).expect("a status"));
         }
         let seen = Codes::seen(&[codes], |codes| codes);
         assert_eq!(seen, [(100, 1), (200, 2), (204, 1), (418, 1), (599, 1)]);
-        assert_eq!(by_class(&seen), [1, 3, 0, 1, 1]);
     }
 }

@@ -3,6 +3,7 @@
 mod latency;
 mod series;
 mod servers;
+mod tls;
 
 use std::fmt::Error;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use self::series::{Series, counters, gauges};
-use super::codes::{Codes, by_class};
+use super::codes::Codes;
 use super::{Counter, Traffic, WorkerStats, sum};
 use crate::pool::Pool;
 use crate::shared::Shared;
@@ -26,7 +27,7 @@ pub(crate) struct Export(pub(crate) Arc<Shared>);
 /// A counter of [`Traffic`] with its name and help.
 type Count = (&'static str, &'static str, fn(&Traffic) -> &Counter);
 
-const COUNTS: [Count; 10] = [
+const COUNTS: [Count; 13] = [
     ("lb_failures", "Attempts that ended without an answer", |t| &t.failures),
     ("lb_connects", "Connections made to servers", |t| &t.connects),
     ("lb_retries", "Requests tried again that a server may have seen", |t| {
@@ -53,6 +54,15 @@ const COUNTS: [Count; 10] = [
         "Requests refused because the servers had enough to do",
         |t| &t.shed,
     ),
+    ("lb_queued", "Requests that had to wait for a place on a server", |t| {
+        &t.queued
+    }),
+    ("lb_queue_full", "Requests refused because too many waited", |t| {
+        &t.queue_full
+    }),
+    ("lb_queue_timeouts", "Requests that waited for a place in vain", |t| {
+        &t.queue_timeouts
+    }),
 ];
 
 impl Collector for Export {
@@ -118,6 +128,7 @@ impl Collector for Export {
             "Lines of the access log that were not written",
             vec![(Vec::new(), shared.access_log.dropped())],
         )?;
+        tls::encode(shared, encoder)?;
         let open = shared.connections.load(Relaxed) as u64;
         gauges(
             encoder,
@@ -130,12 +141,14 @@ impl Collector for Export {
 
 fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
     let mut requests = Series::new();
-    let (mut statuses, mut ejections, mut limits) = (Series::new(), Series::new(), Series::new());
+    let (mut statuses, mut ejections) = (Series::new(), Series::new());
+    let (mut limits, mut waiting) = (Series::new(), Series::new());
     for pool in pools {
         let label = || ("pool", pool.config.name.clone());
         let seen = Codes::seen(&pool.traffic, |row| &row.codes);
-        for (class, total) in CLASSES.iter().zip(by_class(&seen)) {
-            requests.push((vec![label(), ("code", (*class).to_owned())], total));
+        for (class, name) in CLASSES.iter().enumerate() {
+            let total = sum(&pool.traffic, |row| &row.answers[class]);
+            requests.push((vec![label(), ("code", (*name).to_owned())], total));
         }
         let by_status = |(status, total): (u16, u64)| (vec![label(), ("status", status.to_string())], total);
         statuses.extend(seen.into_iter().map(by_status));
@@ -143,6 +156,7 @@ fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> R
         if let Some(limit) = pool.limiter.limit() {
             limits.push((vec![label()], limit as u64));
         }
+        waiting.push((vec![label()], pool.line.waiting() as u64));
     }
     counters(encoder, "lb_requests", "Requests answered by servers", requests)?;
     counters(encoder, "lb_answers", "The same by status", statuses)?;
@@ -157,5 +171,7 @@ fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> R
         "Requests that the servers may have at once",
         limits,
     )?;
+    let help = "Requests that wait for a place on a server";
+    gauges(encoder, "lb_queue", help, waiting)?;
     counters(encoder, "lb_ejections", "Servers ejected by live traffic", ejections)
 }

@@ -1,7 +1,7 @@
 //! Finds the servers of a pool and keeps looking. Runs on the main runtime, so
 //! that a slow resolver holds no request up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ where
     let mut known: Vec<Option<Found>> = vec![None; sources.len()];
     let (found, mut finds) = mpsc::channel(sources.len().max(1));
     for (index, source) in sources.iter().enumerate() {
-        match source {
+        match &source.address {
             ServerSource::Address(address) => known[index] = Some(Found::from([*address])),
             ServerSource::Dns { name, port } => {
                 let source = Source {
@@ -69,9 +69,9 @@ where
         }
     }
     // Servers that were taken over from the pool before are known already.
-    let mut taken_over = Found::new();
+    let mut taken_over = BTreeMap::new();
     for server in pool.members() {
-        taken_over.insert(server.address);
+        taken_over.insert(server.address, server.weight());
         tokio::spawn(check::run(pool.clone(), server));
     }
     apply(&pool, &known, &taken_over);
@@ -92,12 +92,19 @@ where
 
 /// Gives the pool what has been found. While a name has not been looked up once,
 /// nobody can say that a server which was taken over is gone.
-fn apply(pool: &Arc<Pool>, known: &[Option<Found>], taken_over: &Found) {
-    let mut all: Found = known.iter().flatten().flatten().copied().collect();
-    if known.iter().any(Option::is_none) {
-        all.extend(taken_over);
+fn apply(pool: &Arc<Pool>, known: &[Option<Found>], taken_over: &BTreeMap<SocketAddr, u32>) {
+    let mut all = BTreeMap::new();
+    for (source, addresses) in pool.config.servers.iter().zip(known) {
+        for address in addresses.iter().flatten() {
+            // What is found in two ways has the weight of the first.
+            all.entry(*address).or_insert(source.weight);
+        }
     }
-    let all: Vec<SocketAddr> = all.into_iter().collect();
+    if known.iter().any(Option::is_none) {
+        for (address, weight) in taken_over {
+            all.entry(*address).or_insert(*weight);
+        }
+    }
     for server in pool.set_addresses(&all) {
         tokio::spawn(check::run(pool.clone(), server));
     }
@@ -166,20 +173,24 @@ mod tests {
 
     use super::*;
     use crate::config::PoolConfig;
+    use crate::pool::in_flight::InFlight;
 
     #[tokio::test]
     async fn a_server_that_was_taken_over_stays_until_every_name_was_looked_up() {
         let config = PoolConfig {
-            servers: vec![ServerSource::Dns {
-                name: "slow".into(),
-                port: 80,
-            }],
+            servers: vec![
+                ServerSource::Dns {
+                    name: "slow".into(),
+                    port: 80,
+                }
+                .into(),
+            ],
             discovery_interval_ms: 20,
             ..PoolConfig::default()
         };
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let old = Pool::new(config.clone(), 1);
-        old.set_addresses(&[address(1), address(2)]);
+        old.set_addresses(&BTreeMap::from([(address(1), 1), (address(2), 1)]));
         let pool = Arc::new(old.successor(config));
         let release = Arc::new(tokio::sync::Notify::new());
         let answer = release.clone();
@@ -203,17 +214,60 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_server_whose_address_is_gone_stays_until_its_last_answer_is_out() {
+        let config = PoolConfig {
+            servers: vec![
+                ServerSource::Dns {
+                    name: "moves".into(),
+                    port: 80,
+                }
+                .into(),
+            ],
+            discovery_interval_ms: 20,
+            ..PoolConfig::default()
+        };
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let pool = Arc::new(Pool::new(config, 1));
+        let moved = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let asked = moved.clone();
+        let keeping = tokio::spawn(keep(pool.clone(), move |_, _| {
+            let port = if asked.load(Ordering::Relaxed) { 2 } else { 1 };
+            async move { Ok(Found::from([address(port)])) }
+        }));
+        let addresses = || pool.members().iter().map(|server| server.address).collect::<Vec<_>>();
+        let until = async |wanted: &[SocketAddr]| {
+            while addresses() != wanted {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let patience = Duration::from_secs(20);
+        timeout(patience, until(&[address(1)])).await.expect("found");
+        let place = InFlight::begin(&pool.members()[0]).expect("a place");
+        moved.store(true, Ordering::Relaxed);
+        timeout(patience, until(&[address(1), address(2)]))
+            .await
+            .expect("found");
+        tokio::time::sleep(HOUSEKEEPING * 3).await;
+        assert!(pool.members()[0].is_leaving());
+        drop(place);
+        timeout(patience, until(&[address(2)])).await.expect("drained");
+        keeping.abort();
+    }
+
+    #[tokio::test]
     async fn a_lookup_that_hangs_holds_neither_other_names_nor_the_housekeeping_up() {
         let config = PoolConfig {
             servers: vec![
                 ServerSource::Dns {
                     name: "hangs".into(),
                     port: 80,
-                },
+                }
+                .into(),
                 ServerSource::Dns {
                     name: "moves".into(),
                     port: 80,
-                },
+                }
+                .into(),
             ],
             discovery_interval_ms: 20,
             ..PoolConfig::default()

@@ -2,15 +2,22 @@
 //! a version that tells workers when their own copy is out of date.
 
 pub(crate) mod discovery;
+mod ejection;
+pub(crate) mod in_flight;
+pub(crate) mod line;
+pub(crate) mod operator;
+pub(crate) mod outcome;
+mod rotation;
 pub(crate) mod server;
 pub(crate) mod view;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use health::{Transition, may_eject};
+use health::Transition;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -18,8 +25,11 @@ use crate::config::PoolConfig;
 use crate::metrics::Traffic;
 use crate::metrics::recent::Recent;
 use crate::overload::Limiter;
-use crate::problem::Problem;
-use server::{Outcome, Server};
+use line::Line;
+use operator::Words;
+use outcome::Outcome;
+use rotation::Rotation;
+use server::Server;
 
 /// A group of equal servers.
 #[derive(Debug)]
@@ -37,9 +47,13 @@ pub(crate) struct Pool {
     pub(crate) ejections: Arc<AtomicU64>,
     /// Whose turn it is, over all workers: round robin that is round.
     pub(crate) turn: AtomicUsize,
+    /// Where requests wait when every server has as many as it may.
+    pub(crate) line: Arc<Line>,
+    words: Arc<Words>,
     epoch: Instant,
     version: AtomicU64,
     members: Mutex<Vec<Arc<Server>>>,
+    rotation: Mutex<Arc<Rotation>>,
     next_id: AtomicU64,
     closed: CancellationToken,
 }
@@ -49,6 +63,8 @@ impl Pool {
     pub(crate) fn new(config: PoolConfig, workers: usize) -> Self {
         Self {
             limiter: Arc::new(Limiter::new(&config.concurrency, workers)),
+            line: Line::new(&config),
+            words: Arc::default(),
             config,
             traffic: Traffic::rows(workers).into(),
             recent: Arc::default(),
@@ -57,13 +73,15 @@ impl Pool {
             epoch: Instant::now(),
             version: AtomicU64::new(1),
             members: Mutex::default(),
+            rotation: Mutex::default(),
             next_id: AtomicU64::new(1),
             closed: CancellationToken::new(),
         }
     }
 
     /// The pool that follows this one after a reload: other settings, the same
-    /// servers with all that is known of them, the same numbers.
+    /// servers with all that is known of them and was said of them, the same line,
+    /// the same numbers.
     pub(crate) fn successor(&self, config: PoolConfig) -> Self {
         let members = self.members();
         for server in &members {
@@ -74,8 +92,11 @@ impl Pool {
         } else {
             Arc::new(Limiter::new(&config.concurrency, self.traffic.len()))
         };
-        Self {
+        self.line.set_rules(&config);
+        let pool = Self {
             limiter,
+            line: self.line.clone(),
+            words: self.words.clone(),
             config,
             traffic: self.traffic.clone(),
             recent: self.recent.clone(),
@@ -84,9 +105,12 @@ impl Pool {
             epoch: self.epoch,
             version: AtomicU64::new(1),
             members: Mutex::new(members),
+            rotation: Mutex::default(),
             next_id: AtomicU64::new(self.next_id.load(Ordering::Relaxed)),
             closed: CancellationToken::new(),
-        }
+        };
+        pool.changed();
+        pool
     }
 
     /// The pool is out of the plan: whoever looks after it ends. Requests that
@@ -105,8 +129,25 @@ impl Pool {
         self.version.load(Ordering::Acquire)
     }
 
+    /// Something about the servers is different: makes the rotation anew.
     fn changed(&self) {
-        self.version.fetch_add(1, Ordering::Release);
+        let rotation = self.with_members(|members| {
+            let rotation = Arc::new(Rotation::new(members, &self.config, self.now()));
+            *self.rotation.lock().unwrap_or_else(PoisonError::into_inner) = rotation.clone();
+            self.version.fetch_add(1, Ordering::Release);
+            rotation
+        });
+        // There may be places now that nobody has to give back first.
+        if self.line.is_waited_in() {
+            for server in &rotation.chosen {
+                self.line.serve(server);
+            }
+        }
+    }
+
+    /// Who takes turns, as of the last change.
+    fn rotation(&self) -> Arc<Rotation> {
+        self.rotation.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// All servers, those that leave included, ordered by address.
@@ -123,16 +164,18 @@ impl Pool {
         self.epoch.elapsed()
     }
 
-    /// Makes the pool consist of `addresses`. Answers the servers that are new,
-    /// which somebody must start to check. Those that are gone get no new
-    /// requests and stay until their last answer is out.
-    pub(crate) fn set_addresses(&self, addresses: &[SocketAddr]) -> Vec<Arc<Server>> {
+    /// Makes the pool consist of servers at these addresses, with these weights.
+    /// Answers the servers that are new, which somebody must start to check. Those
+    /// that are gone get no new requests and stay until their last answer is out.
+    pub(crate) fn set_addresses(&self, addresses: &BTreeMap<SocketAddr, u32>) -> Vec<Arc<Server>> {
         let pool = self.config.name.as_str();
         let mut added = Vec::new();
         let mut changed = false;
         self.with_members(|members| {
             for server in members.iter() {
-                let wanted = addresses.contains(&server.address);
+                let wanted = addresses.get(&server.address);
+                changed |= wanted.is_some_and(|weight| server.set_weight(*weight));
+                let wanted = wanted.is_some();
                 if server.set_leaving(!wanted) {
                     changed = true;
                     if wanted {
@@ -142,10 +185,12 @@ impl Pool {
                     }
                 }
             }
-            for address in addresses {
+            for (address, weight) in addresses {
                 if !members.iter().any(|server| server.address == *address) {
                     let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-                    let server = Arc::new(Server::new(id, *address, &self.config, self.traffic.len()));
+                    let server = Arc::new(Server::new(id, *address, &self.config, &self.line, self.traffic.len()));
+                    server.set_weight(*weight);
+                    server.set_admin(self.words.on(*address));
                     info!(pool, server = %address, "server found");
                     members.push(server.clone());
                     added.push(server);
@@ -160,8 +205,9 @@ impl Pool {
         added
     }
 
-    /// Time has passed: takes samples, ends ejections that are over and forgets servers that
-    /// left and owe nothing any more.
+    /// Time has passed: takes samples, ends ejections that are over, begins those
+    /// that errors ask for, lets shares grow, and forgets servers that left and owe nothing any
+    /// more.
     pub(crate) fn tick(&self) {
         let now = self.now();
         let instant = self.epoch + now;
@@ -170,12 +216,15 @@ impl Pool {
         self.with_members(|members| {
             for server in members.iter() {
                 server.recent.tick(&server.traffic, instant);
+                changed |= server.is_in_rotation() && server.share() != server.share_at(now, self.config.slow_start());
                 if server.outlier(|outlier| outlier.tick(now)) {
                     server.end_ejection();
+                    server.forget_errors();
                     info!(pool = self.config.name, server = %server.address, "server readmitted on trial");
                     changed = true;
                 }
             }
+            changed |= self.eject_for_errors(members, now);
             members.retain(|server| {
                 let gone = server.is_leaving() && server.in_flight() == 0;
                 if gone {
@@ -201,6 +250,7 @@ impl Pool {
             let now = self.now();
             server.outlier(|outlier| outlier.readmit(now));
             server.end_ejection();
+            server.forget_errors();
             info!(pool, server = %server.address, "server returned: readmitted");
         }
         match transition {
@@ -214,31 +264,6 @@ impl Pool {
         self.changed();
         if self.members().iter().all(|server| !server.is_in_rotation()) {
             warn!(pool, "no server is healthy: requests go to all of them");
-        }
-    }
-
-    /// A request to `server` failed by its fault.
-    pub(crate) fn failed(&self, server: &Server, problem: Problem) {
-        let now = self.now();
-        server.set_suspected();
-        let absent = matches!(problem, Problem::ConnectFailed | Problem::ConnectTimeout) || server.is_dead();
-        if absent {
-            server.set_absent();
-        }
-        let ejected = self.with_members(|members| {
-            let ejected = members.iter().filter(|server| server.is_ejected()).count();
-            let total = members.iter().filter(|server| !server.is_leaving()).count();
-            let room = may_eject(ejected, total, self.config.ejection.max_percent);
-            server.outlier(|outlier| outlier.failed(now, room))
-        });
-        // Whatever comes of it, a probe shall look now and not in a second.
-        server.recheck.notify_one();
-        if let Some(until) = ejected {
-            server.begin_ejection(absent, until);
-            self.ejections.fetch_add(1, Ordering::Relaxed);
-            let for_ms = until.saturating_sub(now).as_millis() as u64;
-            warn!(pool = self.config.name, server = %server.address, for_ms, reason = %problem, "server ejected");
-            self.changed();
         }
     }
 }

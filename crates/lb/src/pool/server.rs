@@ -1,17 +1,19 @@
 //! One server: what is known of it, readable by every worker without a lock.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use health::{Health, Outlier, Standing, Transition};
+use health::{Counts, Health, Outlier, Sliding, SlowStart, Standing, Transition};
 use tokio::sync::Notify;
 
+use super::line::Line;
+use super::operator::Admin;
+use super::outcome::Outcome;
 use crate::config::PoolConfig;
-use crate::metrics::Traffic;
 use crate::metrics::recent::Recent;
+use crate::metrics::{Traffic, sum};
 
 const UNKNOWN: u8 = 0;
 const UP: u8 = 1;
@@ -47,13 +49,26 @@ pub(crate) struct Server {
     absent: AtomicBool,
     /// A request failed and none has gone well since.
     suspected: AtomicBool,
+    /// The operator's word, apart from every verdict.
+    admin: AtomicU8,
     /// No longer named by discovery.
     leaving: AtomicBool,
     /// Forgotten by its pool; probes end.
     gone: AtomicBool,
-    in_flight: AtomicUsize,
+    /// Takes turns now: by its verdicts, or because the pool fails open.
+    chosen: AtomicBool,
+    /// Its weight as configured.
+    weight: AtomicU32,
+    /// How much of its weight it gets so far, in parts of [`SlowStart::WHOLE`].
+    share: AtomicU32,
+    pub(super) in_flight: AtomicUsize,
+    /// Where requests wait for a place on this server or another of its pool.
+    pub(super) line: Arc<Line>,
     checks: Mutex<Checks>,
     outlier: Mutex<Outlier>,
+    errors: Mutex<Sliding>,
+    /// Since when it has been in rotation without a break.
+    entered: Mutex<Option<Duration>>,
 }
 
 #[derive(Debug)]
@@ -64,29 +79,8 @@ struct Checks {
     last: Option<(Instant, Outcome)>,
 }
 
-/// How a probe ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The server is well.
-    Passed,
-    /// It answered, and not with 2xx: it is there and does not want traffic.
-    Refused(u16),
-    /// Nobody answered, or not in HTTP.
-    Unreachable(String),
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Passed => formatter.write_str("ok"),
-            Self::Refused(status) => write!(formatter, "the health path answered {status}"),
-            Self::Unreachable(reason) => formatter.write_str(reason),
-        }
-    }
-}
-
 impl Server {
-    pub(crate) fn new(id: u64, address: SocketAddr, config: &PoolConfig, workers: usize) -> Self {
+    pub(super) fn new(id: u64, address: SocketAddr, config: &PoolConfig, line: &Arc<Line>, workers: usize) -> Self {
         Self {
             id,
             address,
@@ -101,15 +95,22 @@ impl Server {
             ejected_until_ms: AtomicU64::new(0),
             absent: AtomicBool::new(false),
             suspected: AtomicBool::new(false),
+            admin: AtomicU8::new(Admin::Enabled as u8),
             leaving: AtomicBool::new(false),
             gone: AtomicBool::new(false),
+            chosen: AtomicBool::new(false),
+            weight: AtomicU32::new(1),
+            share: AtomicU32::new(SlowStart::WHOLE),
             in_flight: AtomicUsize::new(0),
+            line: line.clone(),
             checks: Mutex::new(Checks {
                 health: Health::new(config.check.thresholds()),
                 passed: 0,
                 last: None,
             }),
             outlier: Mutex::new(Outlier::new(config.ejection.rules())),
+            errors: Mutex::default(),
+            entered: Mutex::default(),
         }
     }
 
@@ -130,9 +131,32 @@ impl Server {
         }
     }
 
-    /// Whether it takes its turn.
+    /// Whether it is to take its turn.
     pub(crate) fn is_in_rotation(&self) -> bool {
-        self.standing() == Standing::Up && !self.is_ejected() && !self.is_leaving()
+        self.standing() == Standing::Up && !self.is_ejected() && !self.is_leaving() && self.is_enabled()
+    }
+
+    /// Whether it does.
+    pub(super) fn is_chosen(&self) -> bool {
+        self.chosen.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn admin(&self) -> Admin {
+        Admin::from_code(self.admin.load(Ordering::Relaxed))
+    }
+
+    /// Whether the operator lets it have requests.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.admin() == Admin::Enabled
+    }
+
+    pub(crate) fn weight(&self) -> u32 {
+        self.weight.load(Ordering::Relaxed)
+    }
+
+    /// How much of its weight it gets so far, in parts of [`SlowStart::WHOLE`].
+    pub(crate) fn share(&self) -> u32 {
+        self.share.load(Ordering::Relaxed)
     }
 
     /// Whether requests that wait for its answer wait in vain.
@@ -210,6 +234,34 @@ impl Server {
     }
 
     /// Answers whether this is a change.
+    pub(super) fn set_admin(&self, admin: Admin) -> bool {
+        self.admin.swap(admin as u8, Ordering::Relaxed) != admin as u8
+    }
+
+    /// Answers whether this is a change.
+    pub(super) fn set_weight(&self, weight: u32) -> bool {
+        self.weight.swap(weight, Ordering::Relaxed) != weight
+    }
+
+    /// The rotation has been made anew, with this server or without.
+    pub(super) fn set_chosen(&self, chosen: bool, share: u32) {
+        self.chosen.store(chosen, Ordering::Relaxed);
+        self.share.store(share, Ordering::Relaxed);
+    }
+
+    /// The share it has come to by now. Starts over whenever it was out of rotation.
+    pub(super) fn share_at(&self, now: Duration, start: SlowStart) -> u32 {
+        let mut entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_in_rotation() {
+            *entered = None;
+            // Tried all the same if nobody else is left, and then wholly.
+            return SlowStart::WHOLE;
+        }
+        let entered = *entered.get_or_insert(now);
+        start.share(now.saturating_sub(entered))
+    }
+
+    /// Answers whether this is a change.
     pub(super) fn set_leaving(&self, leaving: bool) -> bool {
         self.leaving.swap(leaving, Ordering::Relaxed) != leaving
     }
@@ -258,24 +310,25 @@ impl Server {
         checks.last.clone()
     }
 
+    /// What it has answered within `window`, and how much of that were errors.
+    pub(super) fn errors_within(&self, now: Duration, window: Duration) -> Counts {
+        let failures = sum(&self.traffic, |row| &row.failures);
+        let answers: u64 = (0..5).map(|class| sum(&self.traffic, |row| &row.answers[class])).sum();
+        let total = Counts {
+            requests: answers + failures,
+            errors: sum(&self.traffic, |row| &row.answers[4]) + failures,
+        };
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.observe(now, window, total)
+    }
+
+    /// Errors so far are history.
+    pub(super) fn forget_errors(&self) {
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.restart();
+    }
+
     pub(super) fn outlier<T>(&self, f: impl FnOnce(&mut Outlier) -> T) -> T {
         f(&mut self.outlier.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Counts a request as in flight until it is dropped.
-#[derive(Debug)]
-pub(crate) struct InFlight(Arc<Server>);
-
-impl InFlight {
-    pub(crate) fn begin(server: &Arc<Server>) -> Self {
-        server.in_flight.fetch_add(1, Ordering::Relaxed);
-        Self(server.clone())
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

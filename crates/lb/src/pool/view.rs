@@ -6,9 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use health::Standing;
-
 use super::Pool;
+use super::in_flight::InFlight;
+use super::operator::Admin;
+use super::rotation::Rotation;
 use super::server::Server;
 use crate::hedge::Hedge;
 use crate::metrics::Traffic;
@@ -25,7 +26,25 @@ pub(crate) struct PoolView {
     pub(crate) hedge: Option<Hedge>,
     version: Cell<u64>,
     links: RefCell<Vec<Rc<Link>>>,
-    rotation: RefCell<Vec<Rc<Link>>>,
+    rotation: RefCell<Turns>,
+}
+
+/// Links to those that take turns.
+#[derive(Default)]
+struct Turns {
+    /// In the order of the rotation.
+    links: Vec<Rc<Link>>,
+    shared: Arc<Rotation>,
+}
+
+/// Where a request goes.
+pub(crate) enum Pick {
+    /// To this server, on which it has a place.
+    Server(Rc<Link>, InFlight),
+    /// Every server that could be asked has as many requests as it may.
+    Full,
+    /// There is no server to ask.
+    Nobody,
 }
 
 /// One worker's side of one server.
@@ -55,32 +74,48 @@ impl PoolView {
         &self.pool.traffic[worker]
     }
 
-    /// The server whose turn it is, none of `tried`. A retry prefers servers
-    /// that have not failed anybody lately.
-    pub(crate) fn pick(&self, tried: &[u64]) -> Option<Rc<Link>> {
+    /// Takes a place on the server whose turn it is, none of `tried`. A retry
+    /// prefers servers that have not failed anybody lately. `key` is what a
+    /// consistent hash goes by.
+    pub(crate) fn pick(&self, tried: &[u64], key: Option<u64>) -> Pick {
         self.refresh();
+        // Whoever waits was here first.
+        if self.pool.line.is_waited_in() && self.rotation.borrow().is_left(tried) {
+            return Pick::Full;
+        }
+        self.pick_now(tried, key)
+    }
+
+    /// The same, past the line.
+    pub(crate) fn pick_now(&self, tried: &[u64], key: Option<u64>) -> Pick {
         let rotation = self.rotation.borrow();
-        if rotation.is_empty() {
-            return None;
-        }
-        if tried.is_empty() {
-            let turn = self.pool.turn.fetch_add(1, Ordering::Relaxed) % rotation.len();
-            return rotation.get(turn).cloned();
-        }
-        // By lot: if it took a turn, the failing server would have the next one
-        // again and again, and if it followed the turn, one server would have
-        // all that the failing one leaves.
-        let turn = rand::random_range(0..rotation.len());
-        let in_turn = || {
-            let (before, from) = rotation.split_at(turn);
-            from.iter()
-                .chain(before)
-                .filter(|link| !tried.contains(&link.server.id))
+        let turn = if tried.is_empty() {
+            self.pool.turn.fetch_add(1, Ordering::Relaxed)
+        } else {
+            // By lot: if it took a turn, the failing server would have the next one
+            // again and again, and if it followed the turn, one server would have
+            // all that the failing one leaves.
+            rand::random_range(0..usize::MAX)
         };
-        in_turn()
-            .find(|link| !link.server.is_suspected())
-            .or_else(|| in_turn().next())
-            .cloned()
+        let load = |index: usize| rotation.links[index].server.in_flight();
+        let Some(first) = rotation.shared.schedule.first(turn, key, load) else {
+            return Pick::Nobody;
+        };
+        if tried.is_empty()
+            && let Some(link) = rotation.links.get(first)
+            && let Some(place) = InFlight::begin(&link.server)
+        {
+            return Pick::Server(link.clone(), place);
+        }
+        let others = rotation.shared.schedule.others(first, turn, key, load);
+        rotation.stand_in(std::iter::once(first).chain(others), tried)
+    }
+
+    /// The link to this server, if the pool has not forgotten it.
+    pub(crate) fn link(&self, server: &Server) -> Option<Rc<Link>> {
+        self.refresh();
+        let links = self.links.borrow();
+        links.iter().find(|link| link.server.id == server.id).cloned()
     }
 
     /// Drops connections that were idle for too long, and those to servers that
@@ -88,7 +123,11 @@ impl PoolView {
     pub(crate) fn sweep(&self, worker: usize, now_ms: u64) {
         self.refresh();
         for link in self.links.borrow().iter() {
-            link.idle.expire(now_ms);
+            if link.server.admin() == Admin::Disabled {
+                link.idle.clear();
+            } else {
+                link.idle.expire(now_ms);
+            }
             link.server.traffic[worker].idle.set(link.idle.len());
         }
         if let Some(hedge) = &self.hedge {
@@ -102,10 +141,10 @@ impl PoolView {
             return;
         }
         self.version.set(version);
-        let members = self.pool.members();
+        let shared = self.pool.rotation();
         let upstream = &self.pool.config.upstream;
         let mut links = self.links.borrow_mut();
-        let fresh = members.iter().map(|server| {
+        let fresh = shared.members.iter().map(|server| {
             let known = links.iter().find(|link| link.server.id == server.id).cloned();
             known.unwrap_or_else(|| {
                 Rc::new(Link {
@@ -116,33 +155,35 @@ impl PoolView {
             })
         });
         *links = fresh.collect();
-        let chosen = choose(&members);
-        let rotation = links.iter().filter(|link| chosen.contains(&link.server.id)).cloned();
-        *self.rotation.borrow_mut() = rotation.collect();
+        let chosen = shared.chosen.iter();
+        let chosen = chosen.filter_map(|server| links.iter().find(|link| link.server.id == server.id));
+        let chosen = chosen.cloned().collect();
+        *self.rotation.borrow_mut() = Turns { links: chosen, shared };
     }
 }
 
-/// Ids of the servers that take turns. When no server is in rotation the pool
-/// fails open, to the likeliest first: never probed, ejected though probes
-/// pass, the rest. An outage of the probes must not become an outage of the
-/// site.
-fn choose(members: &[Arc<Server>]) -> Vec<u64> {
-    let tiers: [fn(&Server) -> bool; 5] = [
-        Server::is_in_rotation,
-        |server| server.standing() == Standing::Unknown && !server.is_ejected() && !server.is_leaving(),
-        |server| server.standing() == Standing::Up && !server.is_leaving(),
-        |server| !server.is_leaving(),
-        |_| true,
-    ];
-    for tier in tiers {
-        let ids: Vec<u64> = members
-            .iter()
-            .filter(|server| tier(server))
-            .map(|server| server.id)
-            .collect();
-        if !ids.is_empty() {
-            return ids;
-        }
+impl Turns {
+    /// Whether a server is left that was not tried.
+    fn is_left(&self, tried: &[u64]) -> bool {
+        self.links.iter().any(|link| !tried.contains(&link.server.id))
     }
-    Vec::new()
+
+    /// The first of `order` that may be asked.
+    #[cold]
+    fn stand_in(&self, order: impl Iterator<Item = usize>, tried: &[u64]) -> Pick {
+        let left = order.filter_map(|index| self.links.get(index));
+        let mut left: Vec<&Rc<Link>> = left.filter(|link| !tried.contains(&link.server.id)).collect();
+        if left.is_empty() {
+            return Pick::Nobody;
+        }
+        if !tried.is_empty() {
+            left.sort_by_key(|link| link.server.is_suspected());
+        }
+        for link in left {
+            if let Some(place) = InFlight::begin(&link.server) {
+                return Pick::Server(link.clone(), place);
+            }
+        }
+        Pick::Full
+    }
 }

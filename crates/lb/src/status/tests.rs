@@ -1,6 +1,6 @@
 //! The shape that pages are drawn from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::*;
@@ -23,27 +23,27 @@ fn shared() -> Shared {
         workers: 2,
         ..Config::default()
     };
-    Shared::new(config, vec![("http", listen)], log)
+    Shared::new(config, listen, None, log)
 }
 
 #[test]
 fn every_key_that_is_documented_is_there_and_no_other() {
     let shared = shared();
-    shared.plan().pools[0].set_addresses(&[SocketAddr::from(([127, 0, 0, 1], 8000))]);
+    shared.plan().pools[0].set_addresses(&BTreeMap::from([(SocketAddr::from(([127, 0, 0, 1], 8000)), 1)]));
     let status = status(&shared);
     let pool = &status["pools"][0];
     let server = &pool["servers"][0];
     let documented = [
         (
             &status,
-            "now_ms generation draining connections max_connections listeners access_log pools workers",
+            "now_ms generation draining connections max_connections listeners access_log tls pools workers",
         ),
         (&status["listeners"][0], "protocol address"),
         (&status["access_log"], "format dropped"),
         (&status["workers"][1], "id connections accepted requests"),
         (
             pool,
-            "name algorithm healthy in_flight requests statuses failures retries redispatches budget_exhausted \
+            "name balance queue healthy in_flight requests statuses failures retries redispatches budget_exhausted \
              ejections connects sent_bytes received_bytes recent servers",
         ),
         (
@@ -52,10 +52,11 @@ fn every_key_that_is_documented_is_there_and_no_other() {
         ),
         (
             server,
-            "address state healthy ejected ejected_for_ms leaving in_rotation in_flight requests failures ejections \
+            "address state healthy ejected ejected_for_ms leaving admin weight share_percent in_rotation in_flight requests failures ejections \
              connects connections sent_bytes received_bytes recent last_check_ms_ago last_check_ok \
              last_check_took_ms reason",
         ),
+        (&pool["queue"], "waiting length full timeouts"),
         (&server["connections"], "open idle"),
     ];
     for (value, expected) in documented {
@@ -66,7 +67,7 @@ fn every_key_that_is_documented_is_there_and_no_other() {
 #[test]
 fn before_anything_has_happened_nothing_is_claimed() {
     let shared = shared();
-    shared.plan().pools[0].set_addresses(&[SocketAddr::from(([127, 0, 0, 1], 8000))]);
+    shared.plan().pools[0].set_addresses(&BTreeMap::from([(SocketAddr::from(([127, 0, 0, 1], 8000)), 1)]));
     let status = status(&shared);
     let server = &status["pools"][0]["servers"][0];
     assert_eq!(server["state"], "unchecked");
@@ -88,7 +89,7 @@ fn answers_and_ejections_are_seen_for_pool_and_server() {
     let shared = shared();
     let pool = &shared.plan().pools[0];
     let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-    pool.set_addresses(&[address(8000), address(8001)]);
+    pool.set_addresses(&BTreeMap::from([(address(8000), 1), (address(8001), 1)]));
     pool.tick();
     let server = &pool.members()[0];
     for rows in [&pool.traffic[1], &server.traffic[1]] {

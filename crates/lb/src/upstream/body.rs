@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use thiserror::Error;
 
 use super::Upstream;
-use crate::pool::server::InFlight;
+use crate::pool::in_flight::InFlight;
 use crate::pool::view::Link;
 use crate::watch::{NEVER, Side};
 use crate::worker::Worker;
@@ -34,7 +34,7 @@ struct SourceConnection {
     worker: Rc<Worker>,
     link: Rc<Link>,
     between_bytes_ms: u64,
-    _in_flight: InFlight,
+    _in_flight: Option<InFlight>,
 }
 
 impl AnswerBody {
@@ -44,7 +44,7 @@ impl AnswerBody {
         worker: &Rc<Worker>,
         link: &Rc<Link>,
         between_bytes_ms: u64,
-        in_flight: InFlight,
+        in_flight: Option<InFlight>,
     ) -> Self {
         // From here on nothing is sent again.
         upstream.watch.reset();

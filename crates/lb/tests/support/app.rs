@@ -2,13 +2,14 @@
 //! TCP, so that it can also do what no HTTP library would.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// A request as it arrived.
@@ -45,6 +46,15 @@ pub enum Reply {
     Hang,
     /// A proper answer after a while.
     Slow(Duration, &'static str),
+    /// A proper answer once this is true.
+    When(watch::Receiver<bool>, &'static str),
+}
+
+/// Requests that a server works on at this moment, and the most there ever were.
+#[derive(Debug, Default)]
+struct AtOnce {
+    now: AtomicUsize,
+    most: AtomicUsize,
 }
 
 type Script = Arc<dyn Fn(&Seen) -> Reply + Send + Sync>;
@@ -55,6 +65,7 @@ pub struct App {
     pub healthy: Arc<AtomicBool>,
     seen: Arc<Mutex<Vec<Seen>>>,
     script: Script,
+    at_once: Arc<AtOnce>,
     accepting: Mutex<Option<JoinHandle<()>>>,
     serving: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
@@ -73,6 +84,7 @@ impl App {
             healthy: Arc::new(AtomicBool::new(true)),
             seen: Arc::default(),
             script: Arc::new(script),
+            at_once: Arc::default(),
             accepting: Mutex::default(),
             serving: Arc::default(),
         };
@@ -81,15 +93,16 @@ impl App {
     }
 
     fn accept_on(&self, listener: TcpListener) {
-        let (healthy, seen, script, serving) = (
+        let (healthy, seen, script, serving, at_once) = (
             self.healthy.clone(),
             self.seen.clone(),
             self.script.clone(),
             self.serving.clone(),
+            self.at_once.clone(),
         );
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let connection = serve(stream, healthy.clone(), seen.clone(), script.clone());
+                let connection = serve(stream, healthy.clone(), seen.clone(), script.clone(), at_once.clone());
                 serving.lock().expect("lock").push(tokio::spawn(connection));
             }
         });
@@ -103,6 +116,17 @@ impl App {
 
     pub fn count(&self) -> usize {
         self.seen.lock().expect("lock").len()
+    }
+
+    /// The most requests that were ever worked on at once.
+    pub fn most_at_once(&self) -> usize {
+        self.at_once.most.load(Ordering::Relaxed)
+    }
+
+    /// Connections to it that are open.
+    pub fn open_connections(&self) -> usize {
+        let serving = self.serving.lock().expect("lock");
+        serving.iter().filter(|task| !task.is_finished()).count()
     }
 
     /// The one request so far.
@@ -178,7 +202,13 @@ impl Frozen {
     }
 }
 
-async fn serve(mut stream: TcpStream, healthy: Arc<AtomicBool>, seen: Arc<Mutex<Vec<Seen>>>, script: Script) {
+async fn serve(
+    mut stream: TcpStream,
+    healthy: Arc<AtomicBool>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    script: Script,
+    at_once: Arc<AtOnce>,
+) {
     stream.set_nodelay(true).expect("an option");
     let mut buffer = Vec::new();
     while let Some(request) = read_request(&mut stream, &mut buffer).await {
@@ -192,6 +222,8 @@ async fn serve(mut stream: TcpStream, healthy: Arc<AtomicBool>, seen: Arc<Mutex<
             let _sent = stream.write_all(answer.as_bytes()).await;
             return;
         }
+        let now = at_once.now.fetch_add(1, Ordering::Relaxed) + 1;
+        at_once.most.fetch_max(now, Ordering::Relaxed);
         let reply = script(&request);
         seen.lock().expect("lock").push(request.clone());
         let proper = |text: &str| {
@@ -208,7 +240,12 @@ async fn serve(mut stream: TcpStream, healthy: Arc<AtomicBool>, seen: Arc<Mutex<
                 tokio::time::sleep(pause).await;
                 (proper(text), Then::Keep)
             }
+            Reply::When(mut gate, text) => {
+                let _opened = gate.wait_for(|open| *open).await;
+                (proper(text), Then::Keep)
+            }
         };
+        at_once.now.fetch_sub(1, Ordering::Relaxed);
         if stream.write_all(&bytes).await.is_err() {
             return;
         }

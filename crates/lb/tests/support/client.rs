@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -30,8 +30,8 @@ impl Answer {
 }
 
 /// A connection to the balancer.
-pub struct Client {
-    pub stream: TcpStream,
+pub struct Client<Stream = TcpStream> {
+    pub stream: Stream,
     buffer: Vec<u8>,
 }
 
@@ -39,6 +39,13 @@ impl Client {
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("connected");
         stream.set_nodelay(true).expect("an option");
+        Self::on(stream)
+    }
+}
+
+impl<Stream: AsyncRead + AsyncWrite + Unpin> Client<Stream> {
+    /// On a connection that is there.
+    pub fn on(stream: Stream) -> Self {
         Self {
             stream,
             buffer: Vec::new(),

@@ -9,10 +9,12 @@
 
 pub mod app;
 pub mod client;
+pub mod tls;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lb::{Config, LoadBalancer};
@@ -28,7 +30,10 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// A running balancer.
 pub struct Balancer {
     pub address: SocketAddr,
-    pub context: Context,
+    pub tls_address: Option<SocketAddr>,
+    pub context: Arc<Context>,
+    /// Where its admin listener answers.
+    pub admin: SocketAddr,
     pub shutdown: Shutdown,
     pub running: JoinHandle<()>,
 }
@@ -60,14 +65,20 @@ impl Balancer {
     async fn run(config: Config, mut context: Context) -> Self {
         let shutdown = Shutdown::new(Duration::from_millis(config.service.drain_deadline_ms));
         let balancer = LoadBalancer::build(config, &mut context).await.expect("built");
-        let address = balancer.address();
+        let (address, tls_address) = (balancer.address(), balancer.tls_address());
+        let context = context.freeze();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let admin = listener.local_addr().expect("an address");
+        tokio::spawn(service::serve_admin(listener, context.clone()));
         let running = tokio::spawn({
             let shutdown = shutdown.clone();
             async move { balancer.run(shutdown).await.expect("ran") }
         });
         Self {
             address,
+            tls_address,
             context,
+            admin,
             shutdown,
             running,
         }
@@ -101,6 +112,18 @@ impl Balancer {
             if healthy.count() == count { Ok(()) } else { Err(metrics) }
         })
         .await;
+    }
+
+    /// Tells it something by its admin listener.
+    pub async fn post(&self, path: &str) -> Answer {
+        let bytes = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        request(self.admin, bytes).await
+    }
+
+    /// Asks its admin listener for `/status`.
+    pub async fn status(&self) -> serde_json::Value {
+        let answer = get(self.admin, "a", "/status").await;
+        serde_json::from_slice(&answer.body).expect("JSON")
     }
 
     /// What Prometheus would read.

@@ -7,7 +7,6 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::CLASSES;
 use super::series::{Series, counters, gauges};
-use crate::metrics::codes::{Codes, by_class};
 use crate::metrics::{Gauge, Traffic, sum};
 use crate::pool::Pool;
 use crate::pool::server::Server;
@@ -71,10 +70,10 @@ pub(super) fn encode(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -
     };
     let mut requests = Series::new();
     for server in &servers {
-        let seen = Codes::seen(&server.1.traffic, |row| &row.codes);
-        for (class, total) in CLASSES.iter().zip(by_class(&seen)) {
+        for (class, name) in CLASSES.iter().enumerate() {
+            let total = sum(&server.1.traffic, |row| &row.answers[class]);
             let mut labels = labels(server);
-            labels.push(("code", (*class).to_owned()));
+            labels.push(("code", (*name).to_owned()));
             requests.push((labels, total));
         }
     }
