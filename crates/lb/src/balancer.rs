@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use crate::access_log::AccessLog;
 use crate::config::Config;
 use crate::drain::{self, Stage};
 use crate::metrics::Export;
@@ -19,6 +20,9 @@ use crate::status::status;
 use crate::threads::Threads;
 use crate::tls::Tls;
 use crate::worker::Listeners;
+
+/// At the end the last lines of the access log are waited for this long.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The load balancer.
 pub struct LoadBalancer {
@@ -73,7 +77,9 @@ impl Service for LoadBalancer {
             https: https.next(),
         };
         let listeners = http.into_iter().map(pair).collect();
-        let shared = Arc::new(Shared::new(config, tls));
+        let log = AccessLog::start().map_err(system("cannot start the thread of the access log"))?;
+        log.switch(AccessLog::open(&config.access_log)?);
+        let shared = Arc::new(Shared::new(config, address, tls, log));
         context.metrics.register_collector(Box::new(Export(shared.clone())));
         let seen = shared.clone();
         context.status("lb", move || status(&seen));
@@ -100,7 +106,7 @@ impl Service for LoadBalancer {
             ..
         } = self;
         for pool in &shared.plan().pools {
-            tokio::spawn(discovery::run(pool.clone()));
+            discovery::start(pool);
         }
         tokio::spawn(hold_until_healthy(shared.clone(), latch));
         tokio::spawn(reread_certificates(shared.clone()));
@@ -115,6 +121,9 @@ impl Service for LoadBalancer {
             () = shutdown.begun() => {}
         }
         drain::drain(&shared, &shutdown, &stage, &mut threads).await;
+        let log = shared.access_log.clone();
+        // A panic there is no reason to end otherwise.
+        let _written = tokio::task::spawn_blocking(move || log.flush(LAST_LINES)).await;
         Ok(())
     }
 }
@@ -126,6 +135,10 @@ async fn hold_until_healthy(shared: Arc<Shared>, latch: Latch) {
         sleep(Duration::from_millis(20)).await;
     }
     drop(latch);
+}
+
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
+    move |source| StartError::System { what, source }
 }
 
 /// Certificates are renewed by others, who need not know of this process.
@@ -152,7 +165,6 @@ async fn reread_certificates(shared: Arc<Shared>) {
 
 /// One listener a worker, all on one address.
 fn bind(listen: SocketAddr, key: &'static str, workers: usize) -> Result<(Vec<TcpListener>, SocketAddr), StartError> {
-    let system = |what| move |source| StartError::System { what, source };
     if listen.port() != 0 {
         // Another balancer shares its port with us without an error, and would
         // take half of the connections. Nobody may hold it at all.

@@ -5,7 +5,8 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{Request, Response};
@@ -33,7 +34,9 @@ pub(crate) async fn run(pool: Arc<Pool>, server: Arc<Server>) {
     let config = &pool.config.check;
     let keep_asking = async {
         while !server.is_gone() {
+            let began = Instant::now();
             let outcome = check(config, pool.config.protocol, server.address).await;
+            server.check_us.store(began.elapsed().as_micros() as u64, Relaxed);
             pool.checked(&server, outcome);
             let pause = pause(config, server.is_wavering());
             sleep(MIN_PAUSE.min(pause)).await;

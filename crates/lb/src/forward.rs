@@ -8,6 +8,7 @@ use http::{Response, StatusCode};
 use tokio::time::sleep;
 use tracing::debug;
 
+use crate::access_log::Record;
 use crate::config::Protocol;
 use crate::hedge;
 use crate::metrics::Counter;
@@ -34,6 +35,7 @@ pub(crate) async fn forward(
     view: &PoolView,
     key: Option<u64>,
     outgoing: Outgoing,
+    record: &mut Record,
 ) -> Result<Response<AnswerBody>, Problem> {
     let _entered = match view.gate.enter() {
         Some(entered) => entered,
@@ -63,8 +65,10 @@ pub(crate) async fn forward(
         };
         if let Some(count) = again {
             count.add(1);
+            outgoing.count_again();
             debug!(to = link.server.id, reason = %last, "trying again");
         }
+        record.tried(&link, outgoing.sent_again());
         let result = match &view.hedge {
             Some(hedge) if outgoing.may_be_doubled() => {
                 Box::pin(hedge::race(
@@ -79,6 +83,8 @@ pub(crate) async fn forward(
             }
             _ => on_server(worker, view, &link, place, &outgoing).await,
         };
+        // It may be another one now.
+        record.tried(&link, outgoing.sent_again());
         let lost = match result {
             Ok(response) => return Ok(response),
             Err(lost) => lost,
@@ -200,6 +206,7 @@ pub(crate) async fn on_server(
                 &traffic.retries
             };
             count.add(1);
+            outgoing.count_again();
             attempt(worker, view, link, &mut place, outgoing, true).await
         }
         result => result,

@@ -14,6 +14,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::access_log::{Ended, Record};
 use crate::balance::{self, Asked};
 use crate::config::ErrorForm;
 use crate::connection::peer::Peer;
@@ -47,11 +48,21 @@ pub(crate) async fn handle(
     client.request_begins();
     let under_way = UnderWay::begin(&worker);
     worker.stats().requests.add(1);
+    let mut record = Record::begin(&worker, client.peer(), &request);
     let mut request_id = None;
     let mut errors = ErrorForm::Html;
     let is_http2 = client.is_http2();
     let is_head = request.method() == Method::HEAD;
-    let answered = answer(&worker, &client, &under_way, request, &mut request_id, &mut errors).await;
+    let answered = answer(
+        &worker,
+        &client,
+        &under_way,
+        request,
+        &mut record,
+        &mut request_id,
+        &mut errors,
+    )
+    .await;
     let request_id = request_id.unwrap_or_else(id::generate);
     let mut response = match answered {
         Ok(response) => response,
@@ -67,6 +78,7 @@ pub(crate) async fn handle(
     if is_http2 {
         fit_http2(&mut response, is_head);
     }
+    record.answered(response.status());
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, request_id);
     if let Some(hsts) = &client.peer().hsts {
@@ -80,6 +92,9 @@ pub(crate) async fn handle(
         kind,
         client,
         _under_way: under_way,
+        record,
+        // Nobody asks for the body of an answer to HEAD.
+        complete: is_head,
     }))
 }
 
@@ -88,6 +103,7 @@ async fn answer(
     client: &Requester,
     under_way: &UnderWay,
     request: Request<Incoming>,
+    record: &mut Record,
     request_id: &mut Option<HeaderValue>,
     errors: &mut ErrorForm,
 ) -> Result<Response<Kind>, Problem> {
@@ -154,13 +170,18 @@ async fn answer(
         trusted: peer.trusted,
         scheme: peer.scheme(),
         via: if client.is_http2() { VIA_2 } else { VIA_1 },
+        forwarded: &peer.forwarded,
+        traces: plan.config.trace_context,
     };
-    *request_id = Some(prepare_request(&mut parts.headers, chunked, &sender));
+    let names = prepare_request(&mut parts.headers, chunked, &sender);
+    record.named(&names);
+    *request_id = Some(names.request_id);
     if let Some(protocols) = &upgrade {
         upgrade::ask(&mut parts.headers, protocols.clone());
     }
     let body = (!body.is_end_stream()).then_some(body);
     let view = &plan.pools[pool];
+    record.pool = Some(view.clone());
     let upstream = &view.pool.config.upstream;
     let due_ms = match upstream.request_ms {
         0 => NEVER,
@@ -176,7 +197,7 @@ async fn answer(
     )
     .with_upgrade(upgrade)
     .with_due(due_ms);
-    let mut response = forward(worker, &plan, view, key, outgoing).await?;
+    let mut response = forward(worker, &plan, view, key, outgoing, record).await?;
     if let Some(server) = response.body_mut().take_switched() {
         client.switch(server);
     }
@@ -240,6 +261,9 @@ pub(crate) struct ClientBody {
     kind: Kind,
     client: Requester,
     _under_way: UnderWay,
+    record: Record,
+    /// Nothing is missing any more.
+    complete: bool,
 }
 
 impl Body for ClientBody {
@@ -249,24 +273,23 @@ impl Body for ClientBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
         self.client.answer_taken();
         let this = &mut *self;
-        match &mut this.kind {
-            Kind::Own(bytes) => {
-                let bytes = bytes.take();
-                if let Some(bytes) = &bytes {
-                    this.client.answer_offered(bytes.len());
-                }
-                Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+        let polled = match &mut this.kind {
+            Kind::Own(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
+            Kind::Answer(body) => std::task::ready!(Pin::new(body).poll_frame(cx)),
+        };
+        match &polled {
+            Some(Ok(frame)) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len);
+                this.client.answer_offered(bytes);
+                this.record.sent(bytes);
             }
-            Kind::Answer(body) => {
-                let polled = std::task::ready!(Pin::new(body).poll_frame(cx));
-                match &polled {
-                    Some(Ok(frame)) => this.client.answer_offered(frame.data_ref().map_or(0, Bytes::len)),
-                    Some(Err(_)) => this.client.cut_off(),
-                    None => {}
-                }
-                Poll::Ready(polled)
+            Some(Err(CutOff)) => {
+                this.record.ended(Ended::ByServer);
+                this.client.cut_off();
             }
+            None => this.complete = true,
         }
+        Poll::Ready(polled)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -286,6 +309,10 @@ impl Body for ClientBody {
 
 impl Drop for ClientBody {
     fn drop(&mut self) {
+        // hyper does not ask again for what a Content-Length has ended.
+        if self.complete || self.is_end_stream() {
+            self.record.ended(Ended::Complete);
+        }
         self.client.answer_ends();
     }
 }

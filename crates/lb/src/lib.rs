@@ -19,6 +19,7 @@
 //!
 //! Never here: anything that knows stations, databases or DNS records.
 
+mod access_log;
 mod addresses;
 mod balance;
 mod balancer;
@@ -46,6 +47,7 @@ mod status;
 mod threads;
 mod times;
 mod tls;
+mod trace;
 mod tunnel;
 mod upstream;
 mod watch;
@@ -53,7 +55,8 @@ mod worker;
 
 pub use balancer::LoadBalancer;
 pub use config::{
-    Balance, CertificateConfig, CheckConfig, ClientConfig, ConcurrencyConfig, ConcurrencyMode, Config, EjectionConfig,
-    ErrorForm, ErrorPage, ErrorsConfig, FloodConfig, HashKey, HedgeConfig, Http2Config, PoolConfig, Protocol,
-    QueueConfig, RetryConfig, RouteConfig, ServerConfig, ServerSource, StatusRange, TlsConfig, UpstreamConfig,
+    AccessLogConfig, AccessLogFormat, Balance, CertificateConfig, CheckConfig, ClientConfig, ConcurrencyConfig,
+    ConcurrencyMode, Config, EjectionConfig, ErrorForm, ErrorPage, ErrorsConfig, FloodConfig, HashKey, HedgeConfig,
+    Http2Config, PoolConfig, Protocol, QueueConfig, RetryConfig, RouteConfig, ServerConfig, ServerSource, StatusRange,
+    TlsConfig, UpstreamConfig,
 };

@@ -1,14 +1,17 @@
 //! Numbers: every worker counts for itself, without locks and without sharing
 //! cache lines, and whoever reads adds them up.
 
+pub(crate) mod codes;
 mod export;
+pub(crate) mod latency;
+pub(crate) mod recent;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-pub(crate) use export::Export;
+use codes::Codes;
+use latency::Latency;
 
-/// Upper bounds of the latency histogram, milliseconds.
-pub(crate) const LATENCY_BOUNDS_MS: [u64; 12] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 5000, 30_000];
+pub(crate) use export::Export;
 
 /// A counter that one thread writes and others may read.
 #[derive(Debug, Default)]
@@ -25,12 +28,36 @@ impl Counter {
     }
 }
 
+/// A number that one thread moves up and down and others may read.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge(Counter);
+
+impl Gauge {
+    pub(crate) fn up(&self) {
+        self.0.add(1);
+    }
+
+    pub(crate) fn down(&self) {
+        self.0.add(u64::MAX);
+    }
+
+    pub(crate) fn set(&self, value: u64) {
+        self.0.0.store(value, Relaxed);
+    }
+
+    /// Adds up over rows.
+    pub(crate) fn sum<Row>(rows: &[Row], gauge: impl Fn(&Row) -> &Self) -> u64 {
+        sum(rows, |row| &gauge(row).0)
+    }
+}
+
 /// What one worker counts for one pool or one server.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Traffic {
-    /// Answers by class, 1xx to 5xx.
+    /// Answers by class, 1xx to 5xx, for whoever looks often, and by status.
     pub(crate) answers: [Counter; 5],
+    pub(crate) codes: Codes,
     /// Attempts that ended without an answer.
     pub(crate) failures: Counter,
     /// Connections made.
@@ -53,10 +80,14 @@ pub(crate) struct Traffic {
     pub(crate) queue_full: Counter,
     /// Requests that waited in vain.
     pub(crate) queue_timeouts: Counter,
-    /// Time to the answer's head, by bucket; the last one is above all bounds.
-    pub(crate) latency: [Counter; LATENCY_BOUNDS_MS.len() + 1],
-    /// Sum of these times.
-    pub(crate) latency_us: Counter,
+    /// Time to the answer's head.
+    pub(crate) latency: Latency,
+    /// Bytes written to servers and read from them, heads included.
+    pub(crate) sent_bytes: Counter,
+    pub(crate) received_bytes: Counter,
+    /// Connections to servers: open, and idle when the worker last swept.
+    pub(crate) open: Gauge,
+    pub(crate) idle: Gauge,
 }
 
 impl Traffic {
@@ -69,9 +100,8 @@ impl Traffic {
     pub(crate) fn answered(&self, status: http::StatusCode, elapsed_us: u64) {
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
         self.answers[class].add(1);
-        let bucket = LATENCY_BOUNDS_MS.iter().position(|bound| elapsed_us <= bound * 1000);
-        self.latency[bucket.unwrap_or(LATENCY_BOUNDS_MS.len())].add(1);
-        self.latency_us.add(elapsed_us);
+        self.codes.record(status);
+        self.latency.record(elapsed_us);
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) struct Outgoing {
     upgrade: Option<HeaderValue>,
     /// When all of it has to be over, its answer included, or [`NEVER`].
     due_ms: u64,
+    again: Cell<u32>,
 }
 
 impl Outgoing {
@@ -48,6 +49,7 @@ impl Outgoing {
             body: body.map(|incoming| Source::new(incoming, client.clone(), first_byte_ms)),
             upgrade: None,
             due_ms: NEVER,
+            again: Cell::new(0),
         }
     }
 
@@ -69,6 +71,16 @@ impl Outgoing {
     /// The protocols that a server may switch to, if it is asked to.
     pub(crate) fn upgrade(&self) -> Option<&HeaderValue> {
         self.upgrade.as_ref()
+    }
+
+    /// It goes out once more, after an attempt that has failed.
+    pub(crate) fn count_again(&self) {
+        self.again.set(self.again.get() + 1);
+    }
+
+    /// How often that was.
+    pub(crate) fn sent_again(&self) -> u32 {
+        self.again.get()
     }
 
     /// Whether a server that may have seen it can be followed by another.

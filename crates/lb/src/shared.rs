@@ -1,11 +1,13 @@
 //! What all threads of a balancer share.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use service::ConfigError;
 
+use crate::access_log::AccessLog;
 use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::metrics::WorkerStats;
@@ -24,25 +26,30 @@ pub(crate) struct Shared {
     pub(crate) workers: Box<[WorkerStats]>,
     /// Requests whose answer is not out yet.
     pub(crate) requests: Tally,
+    pub(crate) access_log: Arc<AccessLog>,
     /// Client connections open now.
     pub(crate) connections: AtomicUsize,
     /// The same by client address.
     pub(crate) addresses: Addresses,
+    /// Where clients connect without TLS.
+    pub(crate) address: SocketAddr,
     /// If HTTPS is served.
     pub(crate) tls: Option<Tls>,
     draining: AtomicBool,
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, tls: Option<Tls>) -> Self {
+    pub(crate) fn new(config: Config, address: SocketAddr, tls: Option<Tls>, access_log: Arc<AccessLog>) -> Self {
         let plan = Plan::first(config);
         Self {
             workers: (0..plan.config.worker_count())
                 .map(|_| WorkerStats::default())
                 .collect(),
             requests: Tally::new(plan.config.worker_count()),
+            access_log,
             connections: AtomicUsize::new(0),
             addresses: Addresses::default(),
+            address,
             tls,
             draining: AtomicBool::new(false),
             generation: AtomicU64::new(plan.generation),
@@ -66,13 +73,16 @@ impl Shared {
     /// What cannot be changed while it runs; nothing has changed then.
     pub(crate) fn reload(&self, config: Config) -> Result<String, ConfigError> {
         let old = self.plan();
+        // Opened first: a plan that has been made cannot be refused any more.
+        let log = AccessLog::open(&config.access_log)?;
         let new = Arc::new(old.next(config)?);
+        self.access_log.switch(log);
         let generation = new.generation;
         if let Some(tls) = &self.tls {
             tls.reload(&new.config.tls)?;
         }
         for pool in new.pools_beside(&old) {
-            tokio::spawn(discovery::run(pool.clone()));
+            discovery::start(pool);
         }
         self.plan.store(new.clone());
         self.generation.store(generation, Ordering::Release);

@@ -15,6 +15,7 @@ use tokio::sync::watch::Receiver;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::warn;
 
+use crate::access_log::Lines;
 use crate::config::ClientConfig;
 use crate::connection;
 use crate::connection::handshake::Handshakes;
@@ -77,6 +78,8 @@ pub(crate) struct Worker {
     pub(crate) streams: Rc<Roster>,
     /// Deadlines of requests that wait for servers.
     pub(crate) attempts: Rc<Roster>,
+    /// This worker's lines of the access log.
+    pub(crate) lines: Lines,
     plan: CurrentPlan,
     /// Requests whose answer is not out yet.
     pub(crate) under_way: Share,
@@ -95,6 +98,7 @@ impl Worker {
             clients: Rc::default(),
             streams: Rc::default(),
             attempts: Rc::default(),
+            lines: Lines::new(shared.access_log.clone()),
             plan: CurrentPlan::new(shared.plan()),
             under_way: Share::default(),
             handshakes: Handshakes::default(),
@@ -257,12 +261,13 @@ impl Worker {
             for view in &plan.pools {
                 view.gate.sweep(&view.pool.limiter, self.id, view.pool.now());
             }
+            self.lines.hand_over();
             round = round.wrapping_add(1);
             if round.is_multiple_of(SLOW_SWEEP) {
                 self.clients.sweep(now_ms);
                 self.streams.sweep(now_ms);
                 for pool in &plan.pools {
-                    pool.sweep(now_ms);
+                    pool.sweep(self.id, now_ms);
                 }
             }
         }

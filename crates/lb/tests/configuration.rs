@@ -16,6 +16,8 @@ fn the_file_in_the_repository_is_valid_and_shows_the_defaults() {
     let built_in = check("").expect("valid");
     let hosts = |config: &Config| config.routes.iter().map(|route| route.host.clone()).collect::<Vec<_>>();
     assert_eq!(hosts(&config), hosts(&built_in));
+    assert_eq!(config.access_log, built_in.access_log);
+    assert_eq!(config.trace_context, built_in.trace_context);
     assert_eq!(format!("{:?}", config.client), format!("{:?}", built_in.client));
     assert_eq!(format!("{:?}", config.http2), format!("{:?}", built_in.http2));
     assert_eq!(format!("{:?}", config.retry), format!("{:?}", built_in.retry));
@@ -49,6 +51,9 @@ fn every_mistake_names_its_key() {
             "[client]\ntrusted_proxies = [\"10.0.0.0/40\"]".into(),
             "trusted_proxies",
         ),
+        ("[access_log]\nbuffer_lines = 0".into(), "`access_log.buffer_lines`"),
+        ("[access_log]\nfile = \"/\"".into(), "`access_log.file`"),
+        ("[access_log]\nformat = \"clf\"".into(), "clf"),
         ("[tls]\nhandshake_ms = 1".into(), "`tls.handshake_ms`"),
         ("[tls]\nredirect_http = true".into(), "`tls.redirect_http`"),
         (

@@ -29,7 +29,13 @@ async fn a_server_sees_the_client_the_host_and_an_id_that_the_client_sees_too() 
     assert_eq!(seen.header("x-forwarded-for"), ["127.0.0.1"]);
     assert_eq!(seen.header("x-forwarded-proto"), ["http"]);
     assert_eq!(seen.header("x_forwarded_for"), [""; 0]);
-    assert_eq!(seen.header("traceparent"), ["00-1-2-01"]);
+    assert_eq!(
+        seen.header("forwarded"),
+        ["for=127.0.0.1;proto=http;host=\"Www.Example:81\""]
+    );
+    // Not a trace: one is begun.
+    let trace = seen.header("traceparent");
+    assert_eq!((trace.len(), trace[0].len()), (1, 55), "{trace:?}");
     assert_eq!(seen.header("via"), ["1.1 radiodeck-lb"]);
     let id = seen.header("x-request-id");
     assert_eq!((id.len(), id[0].len()), (1, 32), "{id:?}");
@@ -55,6 +61,10 @@ async fn a_trusted_proxy_is_believed() {
     assert_eq!(seen.header("x-forwarded-for"), ["203.0.113.7, 127.0.0.1"]);
     assert_eq!(seen.header("x-forwarded-proto"), ["https"]);
     assert_eq!(seen.header("x-forwarded-host"), ["b"]);
+    assert_eq!(
+        seen.header("forwarded"),
+        ["for=203.0.113.7;proto=https;host=b, for=127.0.0.1;proto=http;host=a"]
+    );
     assert_eq!(answer.header("x-request-id"), Some("mine.1"));
 }
 

@@ -1,6 +1,7 @@
 //! The balancer's configuration, a file a concern. config/lb.toml explains
 //! every key to an operator; the comments here say what the code relies on.
 
+mod access_log;
 mod balance;
 mod check;
 mod client;
@@ -19,6 +20,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::Deserialize;
 use service::{ConfigError, ServiceSettings};
 
+pub use access_log::{AccessLogConfig, AccessLogFormat};
 pub use balance::{Balance, HashKey, QueueConfig};
 pub use check::{CheckConfig, StatusRange};
 pub use client::ClientConfig;
@@ -48,6 +50,11 @@ pub struct Config {
     /// After SIGTERM, how long new connections are still accepted so that name
     /// servers and probes notice, milliseconds. Shorter than the drain deadline.
     pub drain_notice_ms: u64,
+    /// Whether `traceparent` is passed on if it is well-formed and a trace begun
+    /// if not. Otherwise it is a header like any other.
+    pub trace_context: bool,
+    /// One line a request.
+    pub access_log: AccessLogConfig,
     /// HTTPS.
     pub tls: TlsConfig,
     /// Limits and deadlines towards clients.
@@ -72,6 +79,8 @@ impl Default for Config {
             proxy_protocol: false,
             workers: 0,
             drain_notice_ms: 500,
+            trace_context: true,
+            access_log: AccessLogConfig::default(),
             tls: TlsConfig::default(),
             client: ClientConfig::default(),
             http2: Http2Config::default(),
@@ -111,6 +120,7 @@ impl service::Config for Config {
                 ),
             ));
         }
+        self.access_log.check()?;
         self.tls.check(self.listen)?;
         self.client.check()?;
         self.http2.check()?;

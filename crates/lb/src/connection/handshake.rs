@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use rustls::{HandshakeKind, ServerConfig};
+use rustls::{HandshakeKind, ProtocolVersion, ServerConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -60,6 +60,11 @@ pub(super) async fn handshake(
         Some(Ok(stream)) => {
             client.handshake_ends();
             let session = stream.get_ref().1;
+            client.peer.tls_version.set(match session.protocol_version() {
+                Some(ProtocolVersion::TLSv1_3) => Some("TLSv1.3"),
+                Some(ProtocolVersion::TLSv1_2) => Some("TLSv1.2"),
+                _ => None,
+            });
             match session.handshake_kind() {
                 Some(HandshakeKind::Resumed) => worker.stats().resumptions.add(1),
                 _ => worker.stats().handshakes.add(1),

@@ -33,6 +33,7 @@ use self::client::{Client, Phase};
 use self::io::ClientIo;
 use self::requester::Requester;
 use self::stream::Stream;
+use crate::access_log::Record;
 use crate::handle::handle;
 use crate::problem::Problem;
 use crate::respond;
@@ -182,7 +183,10 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         End::Closed if client.has_ended() => {}
         End::Closed if worker.shared.is_draining() => linger(stream, LINGER, LINGER_BYTES).await,
         End::Closed => linger(stream, LONG_LINGER, LONG_LINGER_BYTES).await,
-        End::Answer(problem) => answer(&worker, stream, problem).await,
+        End::Answer(problem) => {
+            Record::refused(&worker, &who, respond::status(problem));
+            answer(&worker, stream, problem).await;
+        }
         // On the heap: most connections never need the room.
         End::Http2 => Box::pin(http2::serve(worker, stream, peer, who, early)).await,
         End::Stalled | End::CutOff => {

@@ -1,5 +1,8 @@
 //! The numbers as Prometheus sees them, added up when it asks.
 
+mod latency;
+mod series;
+mod servers;
 mod tls;
 
 use std::fmt::Error;
@@ -7,13 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Unit;
+use prometheus_client::encoding::DescriptorEncoder;
 
-use super::{Counter, LATENCY_BOUNDS_MS, Traffic, WorkerStats, sum};
+use self::series::{Series, counters, gauges};
+use super::codes::Codes;
+use super::{Counter, Traffic, WorkerStats, sum};
 use crate::pool::Pool;
 use crate::shared::Shared;
 
@@ -23,13 +24,10 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 #[derive(Debug)]
 pub(crate) struct Export(pub(crate) Arc<Shared>);
 
-/// Label sets of one metric and their values.
-type Series = Vec<(Vec<(&'static str, String)>, u64)>;
-
 /// A counter of [`Traffic`] with its name and help.
 type Count = (&'static str, &'static str, fn(&Traffic) -> &Counter);
 
-const COUNTS: [Count; 11] = [
+const COUNTS: [Count; 13] = [
     ("lb_failures", "Attempts that ended without an answer", |t| &t.failures),
     ("lb_connects", "Connections made to servers", |t| &t.connects),
     ("lb_retries", "Requests tried again that a server may have seen", |t| {
@@ -40,6 +38,8 @@ const COUNTS: [Count; 11] = [
         "Requests sent elsewhere that no server had seen",
         |t| &t.redispatches,
     ),
+    ("lb_sent_bytes", "Bytes written to servers", |t| &t.sent_bytes),
+    ("lb_received_bytes", "Bytes read from servers", |t| &t.received_bytes),
     ("lb_budget_exhausted", "Retries that the budget did not allow", |t| {
         &t.budget_exhausted
     }),
@@ -71,8 +71,8 @@ impl Collector for Export {
         let encoder = &mut encoder;
         let pools = &shared.plan().pools;
         encode_traffic(pools, encoder)?;
-        encode_servers(pools, encoder)?;
-        encode_latency(pools, encoder)?;
+        servers::encode(pools, encoder)?;
+        latency::encode(pools, encoder)?;
 
         let workers = &shared.workers;
         let single = |counter: fn(&WorkerStats) -> &Counter| vec![(Vec::new(), sum(workers, counter))];
@@ -153,6 +153,12 @@ impl Collector for Export {
             "Answers the balancer gave itself",
             own.collect(),
         )?;
+        counters(
+            encoder,
+            "lb_access_log_dropped",
+            "Lines of the access log that were not written",
+            vec![(Vec::new(), shared.access_log.dropped())],
+        )?;
         tls::encode(shared, encoder)?;
         let open = shared.connections.load(Relaxed) as u64;
         gauges(
@@ -166,13 +172,17 @@ impl Collector for Export {
 
 fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
     let mut requests = Series::new();
-    let (mut ejections, mut limits, mut waiting) = (Series::new(), Series::new(), Series::new());
+    let (mut statuses, mut ejections) = (Series::new(), Series::new());
+    let (mut limits, mut waiting) = (Series::new(), Series::new());
     for pool in pools {
         let label = || ("pool", pool.config.name.clone());
+        let seen = Codes::seen(&pool.traffic, |row| &row.codes);
         for (class, name) in CLASSES.iter().enumerate() {
-            let total = pool.traffic.iter().map(|row| row.answers[class].get()).sum();
+            let total = sum(&pool.traffic, |row| &row.answers[class]);
             requests.push((vec![label(), ("code", (*name).to_owned())], total));
         }
+        let by_status = |(status, total): (u16, u64)| (vec![label(), ("status", status.to_string())], total);
+        statuses.extend(seen.into_iter().map(by_status));
         ejections.push((vec![label()], pool.ejections.load(Relaxed)));
         if let Some(limit) = pool.limiter.limit() {
             limits.push((vec![label()], limit as u64));
@@ -180,6 +190,7 @@ fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> R
         waiting.push((vec![label()], pool.line.waiting() as u64));
     }
     counters(encoder, "lb_requests", "Requests answered by servers", requests)?;
+    counters(encoder, "lb_answers", "The same by status", statuses)?;
     for (name, help, counter) in COUNTS {
         let labels = |pool: &Pool| vec![("pool", pool.config.name.clone())];
         let series = pools.iter().map(|pool| (labels(pool), sum(&pool.traffic, counter)));
@@ -194,86 +205,4 @@ fn encode_traffic(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> R
     let help = "Requests that wait for a place on a server";
     gauges(encoder, "lb_queue", help, waiting)?;
     counters(encoder, "lb_ejections", "Servers ejected by live traffic", ejections)
-}
-
-fn encode_servers(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
-    let (mut requests, mut failures, mut in_flight, mut healthy) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for pool in pools {
-        for server in pool.members() {
-            let labels = || {
-                vec![
-                    ("pool", pool.config.name.clone()),
-                    ("server", server.address.to_string()),
-                ]
-            };
-            for (class, name) in CLASSES.iter().enumerate() {
-                let total = server.traffic.iter().map(|row| row.answers[class].get()).sum();
-                let mut labels = labels();
-                labels.push(("code", (*name).to_owned()));
-                requests.push((labels, total));
-            }
-            failures.push((labels(), sum(&server.traffic, |row| &row.failures)));
-            in_flight.push((labels(), server.in_flight() as u64));
-            healthy.push((labels(), u64::from(server.is_in_rotation())));
-        }
-    }
-    counters(encoder, "lb_server_requests", "Requests answered by a server", requests)?;
-    counters(
-        encoder,
-        "lb_server_failures",
-        "Attempts on a server without an answer",
-        failures,
-    )?;
-    gauges(
-        encoder,
-        "lb_server_in_flight",
-        "Requests a server owes an answer to",
-        in_flight,
-    )?;
-    gauges(encoder, "lb_server_healthy", "Whether a server is in rotation", healthy)
-}
-
-fn encode_latency(pools: &[Arc<Pool>], encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
-    let help = "Time from a request's head to its answer's head";
-    let mut family = encoder.encode_descriptor("lb_latency", help, Some(&Unit::Seconds), MetricType::Histogram)?;
-    for pool in pools {
-        let labels = [("pool", pool.config.name.as_str())];
-        let bounds = LATENCY_BOUNDS_MS.iter().map(|bound| *bound as f64 / 1000.0);
-        let buckets: Vec<(f64, u64)> = bounds
-            .chain([f64::INFINITY])
-            .enumerate()
-            .map(|(index, bound)| (bound, sum(&pool.traffic, |row| &row.latency[index])))
-            .collect();
-        let count = buckets.iter().map(|(_, count)| count).sum();
-        let seconds = sum(&pool.traffic, |row| &row.latency_us) as f64 / 1e6;
-        family
-            .encode_family(&labels)?
-            .encode_histogram::<NoLabelSet>(seconds, count, &buckets, None)?;
-    }
-    Ok(())
-}
-
-fn counters(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, series: Series) -> Result<(), Error> {
-    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-    for (labels, value) in series {
-        if labels.is_empty() {
-            family.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
-        } else {
-            ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
-        }
-    }
-    Ok(())
-}
-
-fn gauges(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, series: Series) -> Result<(), Error> {
-    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    for (labels, value) in series {
-        let value = i64::try_from(value).unwrap_or(i64::MAX);
-        if labels.is_empty() {
-            family.encode_gauge(&value)?;
-        } else {
-            ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
-        }
-    }
-    Ok(())
 }

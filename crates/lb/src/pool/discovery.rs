@@ -33,27 +33,33 @@ struct Source {
     failing: bool,
 }
 
-/// Keeps `pool` up to date until it is out of the plan.
-pub(crate) async fn run(pool: Arc<Pool>) {
+/// Puts the servers into `pool` that need no looking up, and keeps it up to date
+/// until it is out of the plan.
+pub(crate) fn start(pool: &Arc<Pool>) {
     let keeping = keep(pool.clone(), async |name: String, port| {
         let addresses = tokio::net::lookup_host((name.as_str(), port)).await?;
         Ok(addresses.collect())
     });
-    tokio::select! {
-        () = keeping => {}
-        () = pool.closed() => {}
-    }
+    let pool = pool.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = keeping => {}
+            () = pool.closed() => {}
+        }
+    });
 }
 
-/// The same with any way to look a name up.
-async fn keep<L, F>(pool: Arc<Pool>, lookup: L)
+/// The same with any way to look a name up. What is known beforehand is in the
+/// pool when this returns: a plan must not come into force with a pool that has
+/// none of its servers yet, or those of the plan before.
+fn keep<L, F>(pool: Arc<Pool>, lookup: L) -> impl Future<Output = ()> + Send + 'static
 where
     L: Fn(String, u16) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = io::Result<Found>> + Send + 'static,
 {
     let sources = &pool.config.servers;
     let mut known: Vec<Option<Found>> = vec![None; sources.len()];
-    let (found, mut finds) = mpsc::channel(sources.len().max(1));
+    let (found, finds) = mpsc::channel(sources.len().max(1));
     for (index, source) in sources.iter().enumerate() {
         match &source.address {
             ServerSource::Address(address) => known[index] = Some(Found::from([*address])),
@@ -75,6 +81,16 @@ where
         tokio::spawn(check::run(pool.clone(), server));
     }
     apply(&pool, &known, &taken_over);
+    take_in(pool, known, taken_over, finds)
+}
+
+/// Takes in what lookups find, and keeps house.
+async fn take_in(
+    pool: Arc<Pool>,
+    mut known: Vec<Option<Found>>,
+    taken_over: BTreeMap<SocketAddr, u32>,
+    mut finds: mpsc::Receiver<(usize, Found)>,
+) {
     let mut housekeeping = interval(HOUSEKEEPING);
     housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -29,7 +29,7 @@ impl Pool {
         // Whatever comes of it, a probe shall look now and not in a second.
         server.recheck.notify_one();
         if let Some(until) = ejected {
-            self.begin_ejection(server, absent, until.saturating_sub(now), &problem.to_string());
+            self.begin_ejection(server, absent, until, &problem.to_string());
             self.changed();
         }
     }
@@ -54,7 +54,7 @@ impl Pool {
             }
             if let Some(until) = server.outlier(|outlier| outlier.eject(now)) {
                 let reason = format!("{} of its last {} answers were errors", own.errors, own.requests);
-                self.begin_ejection(server, false, until.saturating_sub(now), &reason);
+                self.begin_ejection(server, false, until, &reason);
                 any = true;
             }
         }
@@ -72,10 +72,10 @@ impl Pool {
         may_eject(ejected, counted().count(), self.config.ejection.max_percent)
     }
 
-    fn begin_ejection(&self, server: &Server, absent: bool, length: Duration, reason: &str) {
-        server.begin_ejection(absent);
+    fn begin_ejection(&self, server: &Server, absent: bool, until: Duration, reason: &str) {
+        server.begin_ejection(absent, until);
         self.ejections.fetch_add(1, Ordering::Relaxed);
-        let for_ms = length.as_millis() as u64;
+        let for_ms = until.saturating_sub(self.now()).as_millis() as u64;
         warn!(pool = self.config.name, server = %server.address, for_ms, reason, "server ejected");
     }
 }

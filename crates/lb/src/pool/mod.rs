@@ -23,6 +23,7 @@ use tracing::{info, warn};
 
 use crate::config::PoolConfig;
 use crate::metrics::Traffic;
+use crate::metrics::recent::Recent;
 use crate::overload::Limiter;
 use line::Line;
 use operator::Words;
@@ -40,6 +41,8 @@ pub(crate) struct Pool {
     pub(crate) traffic: Arc<[Traffic]>,
     /// Requests that its servers may have at once.
     pub(crate) limiter: Arc<Limiter>,
+    /// What they were a while ago.
+    pub(crate) recent: Arc<Recent>,
     /// Ejections so far.
     pub(crate) ejections: Arc<AtomicU64>,
     /// Whose turn it is, over all workers: round robin that is round.
@@ -64,6 +67,7 @@ impl Pool {
             words: Arc::default(),
             config,
             traffic: Traffic::rows(workers).into(),
+            recent: Arc::default(),
             ejections: Arc::default(),
             turn: AtomicUsize::new(0),
             epoch: Instant::now(),
@@ -95,6 +99,7 @@ impl Pool {
             words: self.words.clone(),
             config,
             traffic: self.traffic.clone(),
+            recent: self.recent.clone(),
             ejections: self.ejections.clone(),
             turn: AtomicUsize::new(self.turn.load(Ordering::Relaxed)),
             epoch: self.epoch,
@@ -154,6 +159,7 @@ impl Pool {
         f(&mut self.members.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The pool's clock.
     pub(crate) fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
@@ -199,14 +205,17 @@ impl Pool {
         added
     }
 
-    /// Time has passed: ends ejections that are over, begins those that errors ask
-    /// for, lets shares grow, and forgets servers that left and owe nothing any
+    /// Time has passed: takes samples, ends ejections that are over, begins those
+    /// that errors ask for, lets shares grow, and forgets servers that left and owe nothing any
     /// more.
     pub(crate) fn tick(&self) {
         let now = self.now();
+        let instant = self.epoch + now;
+        self.recent.tick(&self.traffic, instant);
         let mut changed = false;
         self.with_members(|members| {
             for server in members.iter() {
+                server.recent.tick(&server.traffic, instant);
                 changed |= server.is_in_rotation() && server.share() != server.share_at(now, self.config.slow_start());
                 if server.outlier(|outlier| outlier.tick(now)) {
                     server.end_ejection();

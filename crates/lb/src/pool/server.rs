@@ -1,7 +1,7 @@
 //! One server: what is known of it, readable by every worker without a lock.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use super::line::Line;
 use super::operator::Admin;
 use super::outcome::Outcome;
 use crate::config::PoolConfig;
+use crate::metrics::recent::Recent;
 use crate::metrics::{Traffic, sum};
 
 const UNKNOWN: u8 = 0;
@@ -27,6 +28,10 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// Numbers, a row a worker.
     pub(crate) traffic: Box<[Traffic]>,
+    /// What they were a while ago.
+    pub(crate) recent: Recent,
+    /// How long the last probe took, microseconds.
+    pub(crate) check_us: AtomicU64,
     /// Asks for a probe ahead of its time.
     pub(crate) recheck: Notify,
     /// The probes' verdict.
@@ -35,6 +40,10 @@ pub(crate) struct Server {
     dead: AtomicBool,
     /// Live traffic's verdict.
     ejected: AtomicBool,
+    /// Ejections so far.
+    ejections: AtomicU64,
+    /// While ejected: until when, milliseconds on the pool's clock.
+    ejected_until_ms: AtomicU64,
     /// While ejected, it was seen to be gone altogether: its return can be seen,
     /// too, and ends the ejection.
     absent: AtomicBool,
@@ -76,10 +85,14 @@ impl Server {
             id,
             address,
             traffic: Traffic::rows(workers),
+            recent: Recent::default(),
+            check_us: AtomicU64::new(0),
             recheck: Notify::new(),
             standing: AtomicU8::new(UNKNOWN),
             dead: AtomicBool::new(false),
             ejected: AtomicBool::new(false),
+            ejections: AtomicU64::new(0),
+            ejected_until_ms: AtomicU64::new(0),
             absent: AtomicBool::new(false),
             suspected: AtomicBool::new(false),
             admin: AtomicU8::new(Admin::Enabled as u8),
@@ -174,11 +187,23 @@ impl Server {
 
     /// An ejection begins. `absent` says that nobody is there; otherwise what
     /// probes saw before does not count: it fails while it is there.
-    pub(super) fn begin_ejection(&self, absent: bool) {
+    pub(super) fn begin_ejection(&self, absent: bool, until: Duration) {
+        self.ejections.fetch_add(1, Ordering::Relaxed);
+        self.ejected_until_ms.store(until.as_millis() as u64, Ordering::Relaxed);
         let mut checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
         checks.passed = 0;
         self.absent.store(absent, Ordering::Relaxed);
         self.ejected.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ejections(&self) -> u64 {
+        self.ejections.load(Ordering::Relaxed)
+    }
+
+    /// When its ejection ends, on the pool's clock.
+    pub(crate) fn ejected_until(&self) -> Option<Duration> {
+        let until = Duration::from_millis(self.ejected_until_ms.load(Ordering::Relaxed));
+        self.is_ejected().then_some(until)
     }
 
     pub(super) fn end_ejection(&self) {

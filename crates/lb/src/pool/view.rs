@@ -52,6 +52,8 @@ pub(crate) enum Pick {
 pub(crate) struct Link {
     /// The server all workers share.
     pub(crate) server: Arc<Server>,
+    /// The pool's numbers, which stay when the server goes.
+    pub(crate) totals: Arc<[Traffic]>,
     /// This worker's kept connections to it.
     pub(crate) idle: IdleStack,
     /// And those that many requests share.
@@ -121,7 +123,7 @@ impl PoolView {
 
     /// Drops connections that were idle for too long, and those to servers that
     /// the pool has forgotten.
-    pub(crate) fn sweep(&self, now_ms: u64) {
+    pub(crate) fn sweep(&self, worker: usize, now_ms: u64) {
         self.refresh();
         for link in self.links.borrow().iter() {
             if link.server.admin() == Admin::Disabled {
@@ -131,6 +133,7 @@ impl PoolView {
                 link.idle.expire(now_ms);
                 link.multiplexed.expire(now_ms, self.pool.config.upstream.idle_ms);
             }
+            link.server.traffic[worker].idle.set(link.idle.len());
         }
         if let Some(hedge) = &self.hedge {
             hedge.sweep(now_ms);
@@ -151,6 +154,7 @@ impl PoolView {
             known.unwrap_or_else(|| {
                 Rc::new(Link {
                     server: server.clone(),
+                    totals: self.pool.traffic.clone(),
                     idle: IdleStack::new(upstream.max_idle, upstream.idle_ms),
                     multiplexed: Multiplexed::default(),
                 })

@@ -3,27 +3,33 @@
 //! must not be able to name a header in `Connection` and so take away what was
 //! added (CVE-2024-45410).
 
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
-};
+mod claims;
+mod forwarded;
+mod found;
+mod hop;
+mod lists;
 
+use std::net::IpAddr;
+
+use http::header::{EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TRANSFER_ENCODING, VIA};
+
+use self::found::Found;
 use super::id;
+use crate::trace;
+
+pub(crate) use claims::strip_trailers;
+pub(crate) use forwarded::Forwarded;
+pub(crate) use hop::strip_hop_by_hop;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// What a client says about its own way here, in hyphens. Read by servers, so
-/// only a trusted proxy may set them, and underscores (which CGI cannot tell
-/// from hyphens) nobody.
-const CLAIMS: [&str; 3] = ["forwarded", "x-real-ip", "x-request-id"];
-/// And whatever begins like this.
-const FORWARDED_PREFIX: &str = "x-forwarded-";
+/// As many headers are added at the most: room is made for them once.
+const ADDED: usize = 7;
 
 /// Who sent a request, as far as headers tell it on.
 pub(crate) struct Sender<'a> {
@@ -31,192 +37,130 @@ pub(crate) struct Sender<'a> {
     pub(crate) address: &'a HeaderValue,
     /// The peer is a configured proxy and is believed.
     pub(crate) trusted: bool,
-    /// How it came here: `http` or `https`.
+    /// How the connection came: `http` or `https`.
     pub(crate) scheme: &'static str,
     /// The version it spoke, as `Via` writes it.
     pub(crate) via: &'static str,
+    /// What was said of the connection before.
+    pub(crate) forwarded: &'a Forwarded,
+    /// Traces are passed on and begun.
+    pub(crate) traces: bool,
 }
 
-/// Takes away what was meant for one hop only (RFC 9110 7.6.1), in either
-/// direction. Headers that carry the message itself cannot be named away.
-pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let mut named = Vec::new();
-        for value in headers.get_all(CONNECTION) {
-            for token in value.as_bytes().split(|byte| *byte == b',') {
-                // `close` and `keep-alive` are options of the connection only.
-                if let Ok(name) = HeaderName::from_bytes(token.trim_ascii())
-                    && name != HOST
-                    && name != CONTENT_LENGTH
-                    && name != TRANSFER_ENCODING
-                    && name != "close"
-                    && name != TE
-                {
-                    named.push(name);
-                }
-            }
-        }
-        headers.remove(CONNECTION);
-        for name in named {
-            headers.remove(name);
-        }
-    }
-    for name in [KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE, HTTP2_SETTINGS] {
-        headers.remove(name);
-    }
+/// What a request is known by.
+#[derive(Clone)]
+pub(crate) struct Names {
+    pub(crate) request_id: HeaderValue,
+    /// Of the trace that it belongs to, if there are traces.
+    pub(crate) traceparent: Option<HeaderValue>,
 }
 
-/// Makes a client's headers fit for a server and answers the request id that
-/// goes with them. Needs the one Host header that the target check has left.
-pub(crate) fn prepare_request(headers: &mut HeaderMap, chunked: bool, sender: &Sender<'_>) -> HeaderValue {
-    strip_hop_by_hop(headers);
-    headers.remove(EXPECT);
-    headers.remove(PROXY_AUTHORIZATION);
+/// Makes a client's headers fit for a server and answers the ids that go with
+/// them. Needs the one Host header that the target check has left.
+pub(crate) fn prepare_request(headers: &mut HeaderMap, chunked: bool, sender: &Sender<'_>) -> Names {
+    let found = hop::strip(headers, Found::in_headers(headers));
+    if found.has(Found::OURS) {
+        headers.remove(EXPECT);
+        headers.remove(PROXY_AUTHORIZATION);
+    }
+    if found.has(Found::POISON) {
+        claims::drop_poison(headers);
+    }
     if chunked {
         // hyper would take a GET without it to have no body.
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
-    keep_te_trailers(headers);
-    announce_trailers(headers);
-    drop_claims(headers, sender.trusted);
+    if found.has(Found::TE) {
+        hop::keep_te_trailers(headers);
+    }
+    if found.has(Found::TRAILER) {
+        claims::announce_trailers(headers);
+    }
+    if found.has(Found::CLAIM) {
+        claims::drop_claims(headers, sender.trusted);
+    }
+    headers.reserve(ADDED);
+    let has_claims = sender.trusted && found.has(Found::CLAIM);
+    forwarded::add(headers, sender, has_claims);
+    add_x_forwarded(headers, sender, has_claims);
 
-    let address = match headers.get(X_FORWARDED_FOR) {
-        Some(earlier) => joined(earlier, sender.address),
-        None => sender.address.clone(),
-    };
-    headers.insert(X_FORWARDED_FOR, address);
-    if !headers.contains_key(X_FORWARDED_PROTO) {
+    // RFC 9110 7.6.3: a gateway names itself in every request.
+    let this_hop = HeaderValue::from_static(sender.via);
+    if found.has(Found::VIA) {
+        lists::merge_lines(headers, &VIA);
+        lists::append(headers, VIA, this_hop);
+    } else {
+        headers.insert(VIA, this_hop);
+    }
+    Names {
+        request_id: request_id(headers, has_claims),
+        traceparent: sender.traces.then(|| traceparent(headers, found.has(Found::TRACE))),
+    }
+}
+
+fn add_x_forwarded(headers: &mut HeaderMap, sender: &Sender<'_>, has_claims: bool) {
+    let address = sender.address.clone();
+    if has_claims {
+        lists::append(headers, X_FORWARDED_FOR, address);
+    } else {
+        headers.insert(X_FORWARDED_FOR, address);
+    }
+    if !has_claims || !headers.contains_key(X_FORWARDED_PROTO) {
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(sender.scheme));
     }
-    if !headers.contains_key(X_FORWARDED_HOST)
+    if (!has_claims || !headers.contains_key(X_FORWARDED_HOST))
         && let Some(host) = headers.get(HOST).cloned()
     {
         headers.insert(X_FORWARDED_HOST, host);
     }
-    // RFC 9110 7.6.3: a gateway names itself in every request.
-    let this_hop = HeaderValue::from_static(sender.via);
-    let via = match headers.get(VIA) {
-        Some(earlier) => joined(earlier, &this_hop),
-        None => this_hop,
-    };
-    headers.insert(VIA, via);
-
-    match headers.get(X_REQUEST_ID) {
-        Some(kept) if id::is_well_formed(kept) => kept.clone(),
-        _ => {
-            let made = id::generate();
-            headers.insert(X_REQUEST_ID, made.clone());
-            made
-        }
-    }
 }
 
-/// The one use of TE that means something to an HTTP/1.1 server behind us.
-fn keep_te_trailers(headers: &mut HeaderMap) {
-    if !headers.contains_key(TE) {
-        return;
-    }
-    let wanted = headers
-        .get_all(TE)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"));
-    headers.remove(TE);
-    if wanted {
-        headers.insert(TE, HeaderValue::from_static("trailers"));
-        headers.insert(CONNECTION, HeaderValue::from_static("te"));
-    }
-}
-
-/// Whether a header of this name says something of the way a request came,
-/// taking underscores for hyphens.
-fn is_claim(name: &str) -> bool {
-    if !(name.starts_with('x') || name.starts_with("forwarded")) {
-        return false;
-    }
-    let alike = |claim: &str, text: &str| {
-        claim.len() == text.len()
-            && claim
-                .bytes()
-                .zip(text.bytes())
-                .all(|(claim, byte)| claim == byte || claim == b'-' && byte == b'_')
-    };
-    let is_forwarded = name
-        .get(..FORWARDED_PREFIX.len())
-        .is_some_and(|start| alike(FORWARDED_PREFIX, start));
-    is_forwarded || CLAIMS.iter().any(|claim| alike(claim, name))
-}
-
-/// Takes claims out of trailers, whoever sent them: a server that merges them
-/// into the headers would read them beside ours.
-pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
-    let unwanted: Vec<HeaderName> = trailers
-        .keys()
-        .filter(|name| is_claim(name.as_str()))
-        .cloned()
-        .collect();
-    for name in unwanted {
-        trailers.remove(name);
-    }
-}
-
-/// Leaves in `Trailer` what [`strip_trailers`] leaves of the trailers.
-fn announce_trailers(headers: &mut HeaderMap) {
-    if !headers.contains_key(TRAILER) {
-        return;
-    }
-    let names: Vec<HeaderName> = headers
-        .get_all(TRAILER)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-        .filter(|name| !is_claim(name.as_str()))
-        .collect();
-    headers.remove(TRAILER);
-    let list = names.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(", ");
-    if let Ok(value) = HeaderValue::try_from(list)
-        && !value.is_empty()
+fn request_id(headers: &mut HeaderMap, has_claims: bool) -> HeaderValue {
+    if has_claims
+        && let Some(kept) = headers.get(X_REQUEST_ID)
+        && id::is_well_formed(kept)
     {
-        headers.insert(TRAILER, value);
+        return kept.clone();
     }
+    let made = id::generate();
+    headers.insert(X_REQUEST_ID, made.clone());
+    made
 }
 
-fn drop_claims(headers: &mut HeaderMap, trusted: bool) {
-    let mut unwanted: Vec<HeaderName> = Vec::new();
-    for name in headers.keys() {
-        if is_claim(name.as_str()) && (!trusted || name.as_str().contains('_')) {
-            unwanted.push(name.clone());
+/// Passes a trace on or begins one. State without a trace it belongs to means
+/// nothing (W3C Trace Context 3.3), and of two parents neither is believed.
+fn traceparent(headers: &mut HeaderMap, found: bool) -> HeaderValue {
+    if found {
+        let mut parents = headers.get_all(TRACEPARENT).iter();
+        if let (Some(parent), None) = (parents.next(), parents.next())
+            && trace::is_well_formed(parent)
+        {
+            return parent.clone();
+        }
+        headers.remove(TRACESTATE);
+    }
+    let made = id::generate_traceparent();
+    headers.insert(TRACEPARENT, made.clone());
+    made
+}
+
+/// The client as far as proxies are trusted to know it: the last address of
+/// X-Forwarded-For that is not a trusted proxy's. Only for what came from one.
+pub(crate) fn client_address(headers: &HeaderMap, is_trusted: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+    let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
+    let mut last = None;
+    for element in lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')) {
+        let text = std::str::from_utf8(element).ok().map(str::trim);
+        // Who writes something else than addresses cannot be followed further.
+        let Some(address) = text.and_then(|text| text.parse::<IpAddr>().ok()) else {
+            break;
+        };
+        last = Some(address.to_canonical());
+        if !is_trusted(address.to_canonical()) {
+            break;
         }
     }
-    for name in unwanted {
-        headers.remove(name);
-    }
-    if trusted {
-        // One line each, so that every reader sees the whole list.
-        for name in [X_FORWARDED_FOR, FORWARDED, VIA] {
-            merge_lines(headers, &name);
-        }
-    } else {
-        merge_lines(headers, &VIA);
-    }
-}
-
-fn merge_lines(headers: &mut HeaderMap, name: &HeaderName) {
-    let mut lines = headers.get_all(name).iter();
-    let (Some(first), Some(second)) = (lines.next(), lines.next()) else {
-        return;
-    };
-    let merged = lines.fold(joined(first, second), |merged, line| joined(&merged, line));
-    headers.insert(name, merged);
-}
-
-/// Two lines of a list as one (RFC 9110 5.3).
-fn joined(first: &HeaderValue, second: &HeaderValue) -> HeaderValue {
-    let mut bytes = Vec::with_capacity(first.len() + 2 + second.len());
-    bytes.extend_from_slice(first.as_bytes());
-    bytes.extend_from_slice(b", ");
-    bytes.extend_from_slice(second.as_bytes());
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(bytes)).unwrap_or_else(|_| second.clone())
+    last
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::exchange::late;
-use super::io::{Counts, ServerIo};
+use super::io::{Counts, Meter, ServerIo};
 use super::{Sender, Upstream};
 use crate::config::UpstreamConfig;
 use crate::pool::view::Link;
@@ -37,7 +37,7 @@ pub(crate) async fn connect(
     let watch = worker.attempts.enter(Some(link.server.clone()));
     let stream = dial(worker, link, config, due_ms, &watch).await?;
     let counts = Rc::new(Counts::default());
-    let io = TokioIo::new(ServerIo::new(stream, counts.clone()));
+    let io = TokioIo::new(ServerIo::new(stream, counts.clone(), Meter::new(worker.id, link)));
     let (sender, connection) = Builder::new()
         .max_buf_size(MAX_BUFFER_BYTES.max(config.max_head_bytes))
         .max_header_size(config.max_head_bytes)

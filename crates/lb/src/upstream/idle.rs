@@ -47,6 +47,11 @@ impl IdleStack {
         stack.push_back((now_ms, upstream));
     }
 
+    /// As many are kept.
+    pub(crate) fn len(&self) -> u64 {
+        self.stack.borrow().len() as u64
+    }
+
     /// Drops what has been idle for too long or was closed by the server.
     pub(crate) fn expire(&self, now_ms: u64) {
         self.stack

@@ -10,15 +10,21 @@ use std::cell::Cell;
 use std::io::{ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::metrics::{Counter, Traffic};
+use crate::pool::server::Server;
+use crate::pool::view::Link;
+
 /// A socket that counts.
 pub(crate) struct ServerIo {
     stream: TcpStream,
     counts: Rc<Counts>,
+    meter: Meter,
     /// A write has failed.
     broken: bool,
 }
@@ -31,10 +37,11 @@ pub(super) struct Counts {
 }
 
 impl ServerIo {
-    pub(crate) fn new(stream: TcpStream, counts: Rc<Counts>) -> Self {
+    pub(crate) fn new(stream: TcpStream, counts: Rc<Counts>, meter: Meter) -> Self {
         Self {
             stream,
             counts,
+            meter,
             broken: false,
         }
     }
@@ -48,6 +55,7 @@ impl ServerIo {
             Poll::Ready(Ok(bytes)) => {
                 let before = self.counts.written_bytes.get();
                 self.counts.written_bytes.set(before + bytes as u64);
+                self.meter.count(|traffic| &traffic.sent_bytes, bytes);
                 Poll::Ready(Ok(bytes))
             }
             Poll::Ready(Err(_)) => {
@@ -60,17 +68,52 @@ impl ServerIo {
     }
 }
 
+/// Counts a connection and its bytes, for its server and for the pool. Knows the
+/// server and not the link, which keeps the connection.
+pub(crate) struct Meter {
+    worker: usize,
+    server: Arc<Server>,
+    totals: Arc<[Traffic]>,
+}
+
+impl Meter {
+    /// For a connection that has just been made.
+    pub(crate) fn new(worker: usize, link: &Link) -> Self {
+        let meter = Self {
+            worker,
+            server: link.server.clone(),
+            totals: link.totals.clone(),
+        };
+        meter.server.traffic[worker].open.up();
+        meter.totals[worker].open.up();
+        meter
+    }
+
+    fn count(&self, counter: impl Fn(&Traffic) -> &Counter, bytes: usize) {
+        counter(&self.server.traffic[self.worker]).add(bytes as u64);
+        counter(&self.totals[self.worker]).add(bytes as u64);
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.server.traffic[self.worker].open.down();
+        self.totals[self.worker].open.down();
+    }
+}
+
 impl AsyncRead for ServerIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let read = (buf.filled().len() - before) as u64;
+        let read = buf.filled().len() - before;
         if read == 0 && self.broken {
             // A socket tells its error once, and the writer has heard it. Without it
             // this would be a good end.
             return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
         }
-        self.counts.read_bytes.set(self.counts.read_bytes.get() + read);
+        self.counts.read_bytes.set(self.counts.read_bytes.get() + read as u64);
+        self.meter.count(|traffic| &traffic.received_bytes, read);
         Poll::Ready(Ok(()))
     }
 }

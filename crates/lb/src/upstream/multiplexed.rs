@@ -19,7 +19,7 @@ use tokio::task::spawn_local;
 use tracing::debug;
 
 use super::connect::dial;
-use super::io::ServerIo;
+use super::io::{Meter, ServerIo};
 use super::{Sender, Upstream};
 use crate::config::UpstreamConfig;
 use crate::pool::view::Link;
@@ -167,7 +167,11 @@ async fn connect(worker: &Worker, link: &Link, config: &UpstreamConfig, due_ms: 
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_header_list_size(config.max_head_bytes as u32)
-        .handshake(TokioIo::new(ServerIo::new(stream, Rc::default())))
+        .handshake(TokioIo::new(ServerIo::new(
+            stream,
+            Rc::default(),
+            Meter::new(worker.id, link),
+        )))
         .await
         .map_err(|_| Problem::ConnectFailed)?;
     let server = link.server.address;
