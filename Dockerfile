@@ -22,12 +22,14 @@ RUN --mount=type=cache,id=radiodeck-crates,target=/usr/local/cargo/registry,shar
     && cd /cache/target/release \
     && cp radiodeck-dns radiodeck-lb radiodeck-app radiodeck /out/
 
-# The user, and the folders that secrets are mounted on. A fresh named volume takes owner and mode from the
-# folder of the image that first mounts it, whichever that is: so every image has them all.
+# The user, and the folders that secrets and the balancers' certificates are mounted on. A fresh named volume takes
+# owner and mode from the folder of the image that first mounts it, whichever that is: so every image has those
+# that it may mount.
 FROM debian:trixie-slim AS base
 RUN groupadd --gid 10001 radiodeck \
     && useradd --uid 10001 --gid 10001 --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin radiodeck \
-    && install -d -o 10001 -g 10001 -m 0700 /run/secrets/app /run/secrets/owner /run/secrets/db
+    && install -d -o 10001 -g 10001 -m 0700 /run/secrets/app /run/secrets/owner /run/secrets/db \
+        /var/lib/radiodeck/tls
 USER 10001:10001
 
 # Each image overrides from its service's configuration what is different in a container: where it listens.

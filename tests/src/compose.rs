@@ -6,16 +6,27 @@ use std::net::SocketAddr;
 use std::process::{Command, Output};
 
 use crate::binaries::repository;
+use crate::scenarios::{Balancer, Doors};
+use crate::tls::Browser;
 
 /// Project name of the copy: nothing else is ever stopped or removed.
 const PROJECT: &str = "radiodeck-e2e";
 /// Apart from the network of a stack that `make up` runs.
 const BACKEND_PREFIX: &str = "172.30.79";
 
+/// As `make up` has it.
+const LB2_ADDRESS: &str = if cfg!(target_os = "linux") {
+    "127.0.0.2"
+} else {
+    "127.0.0.1"
+};
+
 /// A compose stack that runs.
 pub struct Compose {
-    /// Where the balancer is published.
+    /// Where the first balancer is published.
     pub http: SocketAddr,
+    /// Where both are.
+    pub balancers: [Balancer; 2],
     /// Where the name server is published over UDP.
     pub dns_udp: SocketAddr,
     /// Where the name server is published over TCP.
@@ -40,13 +51,44 @@ impl Compose {
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut stack = Self {
             http: unknown,
+            balancers: [Balancer {
+                http: unknown,
+                https: unknown,
+            }; 2],
             dns_udp: unknown,
             dns_tcp: unknown,
         };
-        stack.http = published("lb", "8080", "tcp");
+        stack.balancers = ["lb-1", "lb-2"].map(Self::balancer);
+        stack.http = stack.balancers[0].http;
         stack.dns_udp = published("dns", "5300", "udp");
         stack.dns_tcp = published("dns", "5300", "tcp");
         stack
+    }
+
+    /// Where a balancer is published now: a port that Docker chose changes with each start.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub fn balancer(service: &str) -> Balancer {
+        Balancer {
+            http: published(service, "8080", "tcp"),
+            https: published(service, "8443", "tcp"),
+        }
+    }
+
+    /// Its front doors.
+    pub fn doors(&self) -> Doors {
+        Doors {
+            balancers: self.balancers,
+            dns_udp: self.dns_udp,
+            dns_tcp: self.dns_tcp,
+        }
+    }
+
+    /// A browser that trusts the stack's own authority.
+    pub fn browser(&self) -> Browser {
+        let ca = self.run(&["exec", "-T", "lb-1", "cat", "/var/lib/radiodeck/tls/ca.pem"]);
+        Browser::that_trusts(&ca)
     }
 
     /// Ids of the containers of `service`, running ones only.
@@ -100,6 +142,10 @@ fn compose(arguments: &[&str]) -> Output {
         .env("COMPOSE_PROJECT_NAME", PROJECT)
         .env("RADIODECK_BACKEND_PREFIX", BACKEND_PREFIX)
         .env("RADIODECK_HTTP_PORT", "0")
+        .env("RADIODECK_HTTPS_PORT", "0")
+        .env("RADIODECK_LB2_ADDRESS", LB2_ADDRESS)
+        .env("RADIODECK_LB2_HTTP_PORT", "0")
+        .env("RADIODECK_LB2_HTTPS_PORT", "0")
         .env("RADIODECK_DNS_PORT", "0")
         .output()
         .expect("docker compose runs")

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -69,30 +69,58 @@ pub async fn send(
     headers: &BTreeMap<&str, &str>,
     body: &str,
 ) -> Result<Answer, String> {
-    let exchange = async {
-        let stream = TcpStream::connect(addr).await.map_err(|e| format!("connect: {e}"))?;
-        stream.set_nodelay(true).map_err(|e| e.to_string())?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|e| format!("handshake: {e}"))?;
-        let driver = tokio::spawn(connection);
-        let mut request = Request::builder().method(method).uri(path).header("host", host);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
+    let mut request = Request::builder().method(method).uri(path).header("host", host);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request
+        .body(Full::new(Bytes::from(body.to_owned())))
+        .map_err(|e| format!("request: {e}"))?;
+    in_time(async { exchange(connect(addr).await?, request).await }).await
+}
+
+/// Asks with GET at the first of `addrs` that answers, as a browser does with the addresses of a name. Says, too, at
+/// how many it asked in vain.
+///
+/// # Errors
+/// What went wrong at each, as text.
+pub async fn get_at_any(addrs: &[SocketAddr], host: &str, path: &str) -> Result<(Answer, usize), String> {
+    let mut errors = Vec::new();
+    for addr in addrs {
+        match get(*addr, host, path).await {
+            Ok(answer) => return Ok((answer, errors.len())),
+            Err(error) => errors.push(format!("{addr}: {error}")),
         }
-        let request = request
-            .body(Full::new(Bytes::from(body.to_owned())))
-            .map_err(|e| format!("request: {e}"))?;
-        let response = sender.send_request(request).await.map_err(|e| format!("send: {e}"))?;
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.map_err(|e| format!("body: {e}"))?.to_bytes();
-        driver.abort();
-        Ok(Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        })
-    };
+    }
+    Err(errors.join(", "))
+}
+
+pub(crate) async fn connect(addr: SocketAddr) -> Result<TcpStream, String> {
+    let stream = TcpStream::connect(addr).await.map_err(|e| format!("connect: {e}"))?;
+    stream.set_nodelay(true).map_err(|e| e.to_string())?;
+    Ok(stream)
+}
+
+pub(crate) async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+) -> Result<Answer, String> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|e| format!("handshake: {e}"))?;
+    let driver = tokio::spawn(connection);
+    let response = sender.send_request(request).await.map_err(|e| format!("send: {e}"))?;
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.map_err(|e| format!("body: {e}"))?.to_bytes();
+    driver.abort();
+    Ok(Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body,
+    })
+}
+
+pub(crate) async fn in_time<T>(exchange: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     timeout(DEADLINE, exchange)
         .await
         .map_err(|_| format!("no answer within {DEADLINE:?}"))?
@@ -103,7 +131,7 @@ pub async fn send(
 /// # Errors
 /// What went wrong on the socket, as text.
 pub async fn raw(addr: SocketAddr, bytes: &[u8]) -> Result<String, String> {
-    let exchange = async {
+    in_time(async {
         let mut stream = TcpStream::connect(addr).await.map_err(|e| e.to_string())?;
         stream.write_all(bytes).await.map_err(|e| e.to_string())?;
         let mut answer = vec![0; 64 * 1024];
@@ -118,8 +146,6 @@ pub async fn raw(addr: SocketAddr, bytes: &[u8]) -> Result<String, String> {
             }
         }
         Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
-    };
-    timeout(DEADLINE, exchange)
-        .await
-        .map_err(|_| format!("no answer within {DEADLINE:?}"))?
+    })
+    .await
 }

@@ -1,5 +1,5 @@
 //! What the end-to-end tests drive and ask with: the real binaries as
-//! `radiodeck up` runs them, the real compose stack, an HTTP client and a
+//! `radiodeck up` runs them, the real compose stack, HTTP clients and a
 //! resolver that do nothing clever.
 //!
 //! Nothing here links a service. A test that fails prints what every process
@@ -20,3 +20,4 @@ pub mod load;
 pub mod poll;
 pub mod scenarios;
 pub mod stack;
+pub mod tls;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::http;
+use crate::http::get_at_any;
 
 /// A load that runs until [`Load::finish`], at most `MAX_REQUESTS`.
 pub struct Load {
@@ -22,6 +22,8 @@ pub struct Load {
 pub struct Record {
     /// Requests sent.
     pub sent: usize,
+    /// Those that the first address did not answer, but another one did.
+    pub elsewhere: usize,
     /// Those not answered with 2xx or 3xx, with the reason.
     pub failed: Vec<String>,
 }
@@ -31,6 +33,12 @@ const MAX_REQUESTS: usize = 12_000;
 impl Load {
     /// Asks for `targets` (host, path) in turn, `per_second` times a second.
     pub fn start(addr: SocketAddr, targets: &'static [(&'static str, &'static str)], per_second: u64) -> Self {
+        Self::on_any(&[addr], targets, per_second)
+    }
+
+    /// The same for a client that goes through `addrs` until one answers.
+    pub fn on_any(addrs: &[SocketAddr], targets: &'static [(&'static str, &'static str)], per_second: u64) -> Self {
+        let addrs: Arc<[SocketAddr]> = addrs.into();
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = stop.clone();
         let task = tokio::spawn(async move {
@@ -40,16 +48,21 @@ impl Load {
             while !stopping.load(Ordering::Relaxed) && requests.len() < MAX_REQUESTS {
                 ticks.tick().await;
                 let (host, path) = targets[requests.len() % targets.len()];
-                requests.push(tokio::spawn(
-                    async move { (host, path, http::get(addr, host, path).await) },
-                ));
+                let addrs = addrs.clone();
+                requests.push(tokio::spawn(async move {
+                    (host, path, get_at_any(&addrs, host, path).await)
+                }));
             }
             let mut record = Record::default();
             for request in requests {
                 record.sent += 1;
                 match request.await {
-                    Ok((_, _, Ok(answer))) if answer.status.is_success() || answer.status.is_redirection() => {}
-                    Ok((host, path, Ok(answer))) => {
+                    Ok((_, _, Ok((answer, in_vain))))
+                        if answer.status.is_success() || answer.status.is_redirection() =>
+                    {
+                        record.elsewhere += usize::from(in_vain > 0);
+                    }
+                    Ok((host, path, Ok((answer, _)))) => {
                         record
                             .failed
                             .push(format!("{host}{path}: {} {}", answer.status, answer.text()));

@@ -11,17 +11,34 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::http::{Answer, get, raw, send};
+use crate::tls::Browser;
 use crate::{dig, poll};
+
+/// Where a balancer is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Balancer {
+    /// In the clear.
+    pub http: SocketAddr,
+    /// With TLS.
+    pub https: SocketAddr,
+}
 
 /// Where a stack's front doors are.
 #[derive(Debug, Clone, Copy)]
 pub struct Doors {
-    /// The balancer.
-    pub http: SocketAddr,
+    /// The balancers.
+    pub balancers: [Balancer; 2],
     /// The name server over UDP.
     pub dns_udp: SocketAddr,
     /// The name server over TCP.
     pub dns_tcp: SocketAddr,
+}
+
+impl Doors {
+    /// The first balancer: for all that either can be asked.
+    pub fn http(&self) -> SocketAddr {
+        self.balancers[0].http
+    }
 }
 
 /// The host of the site.
@@ -48,13 +65,13 @@ fn ok(answer: Result<Answer, String>) -> Answer {
 /// # Panics
 /// When the catalogue is empty.
 pub async fn any_station(doors: Doors) -> Value {
-    let list = ok(get(doors.http, API, "/json/stations/topvote/1").await).json();
+    let list = ok(get(doors.http(), API, "/json/stations/topvote/1").await).json();
     list.get(0).cloned().expect("the catalogue is never empty")
 }
 
 /// The site greets a browser with stations that can be played.
 pub async fn the_home_page_shows_stations(doors: Doors) {
-    let answer = ok(get(doors.http, WWW, "/").await);
+    let answer = ok(get(doors.http(), WWW, "/").await);
     assert!(answer.header("content-type").starts_with("text/html"), "{answer:?}");
     let page = answer.text();
     assert!(page.contains("/station/"), "no station on the home page: {page}");
@@ -65,18 +82,18 @@ pub async fn the_home_page_shows_stations(doors: Doors) {
 pub async fn a_station_page_has_a_player(doors: Doors) {
     let station = any_station(doors).await;
     let uuid = station["stationuuid"].as_str().expect("stationuuid");
-    let page = ok(get(doors.http, WWW, &format!("/station/{uuid}")).await).text();
+    let page = ok(get(doors.http(), WWW, &format!("/station/{uuid}")).await).text();
     assert!(page.contains("<audio"), "{page}");
 }
 
 /// The API answers JSON, and XML to those who ask for it.
 pub async fn the_api_speaks_json_and_xml(doors: Doors) {
-    let json = ok(get(doors.http, API, "/json/stations/search?name=a&limit=2").await);
+    let json = ok(get(doors.http(), API, "/json/stations/search?name=a&limit=2").await);
     assert_eq!(json.header("content-type"), "application/json", "{json:?}");
     assert!(json.json().as_array().is_some_and(|list| list.len() == 2), "{json:?}");
     let accept = BTreeMap::from([("accept", "application/xml")]);
     let by_header = ok(send(
-        doors.http,
+        doors.http(),
         API,
         Method::GET,
         "/stations/search?name=a&limit=2",
@@ -84,7 +101,7 @@ pub async fn the_api_speaks_json_and_xml(doors: Doors) {
         "",
     )
     .await);
-    let by_path = ok(get(doors.http, API, "/xml/stations/search?name=a&limit=2").await);
+    let by_path = ok(get(doors.http(), API, "/xml/stations/search?name=a&limit=2").await);
     for answer in [by_header, by_path] {
         assert!(answer.header("content-type").contains("xml"), "{answer:?}");
         assert_eq!(answer.text().matches("<station ").count(), 2, "{answer:?}");
@@ -93,7 +110,7 @@ pub async fn the_api_speaks_json_and_xml(doors: Doors) {
 
 /// The apex sends browsers to www, keeping path, query and port.
 pub async fn the_apex_redirects_to_www(doors: Doors) {
-    let answer = get(doors.http, "radiodeck.localhost:8080", "/search?q=%C4%8Daj")
+    let answer = get(doors.http(), "radiodeck.localhost:8080", "/search?q=%C4%8Daj")
         .await
         .expect("an answer");
     assert_eq!(answer.status, StatusCode::PERMANENT_REDIRECT, "{answer:?}");
@@ -115,7 +132,7 @@ pub async fn hosts_are_checked(doors: Doors) {
         (b"GET / HTTP/1.1\r\nHost: www.radiodeck.si\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", "400"),
     ];
     for (request, status) in cases {
-        let answer = raw(doors.http, request).await.expect("an answer");
+        let answer = raw(doors.http(), request).await.expect("an answer");
         assert!(
             answer.starts_with(&format!("HTTP/1.1 {status} ")),
             "{}: expected {status}, got {answer}",
@@ -141,7 +158,7 @@ pub async fn bad_requests_are_clear_errors(doors: Doors) {
         ("/json/stations/search?name=%ff%fe", &[200, 400]),
     ];
     for (path, statuses) in cases {
-        let answer = get(doors.http, API, path).await.expect("an answer");
+        let answer = get(doors.http(), API, path).await.expect("an answer");
         let shown: String = path.chars().take(80).collect();
         assert!(statuses.contains(&answer.status.as_u16()), "{shown}: {answer:?}");
         if !answer.status.is_success() {
@@ -164,7 +181,7 @@ pub async fn bad_requests_are_clear_errors(doors: Doors) {
         "/search?q=%00",
         "/station/00000000-0000-4000-8000-000000000000",
     ] {
-        let answer = get(doors.http, WWW, path).await.expect("an answer");
+        let answer = get(doors.http(), WWW, path).await.expect("an answer");
         assert!(answer.status.is_client_error(), "{path}: {answer:?}");
         assert!(
             answer.header("content-type").starts_with("text/html"),
@@ -179,13 +196,13 @@ pub async fn a_vote_counts_once(doors: Doors) {
     let station = any_station(doors).await;
     let uuid = station["stationuuid"].as_str().expect("stationuuid").to_owned();
     let before = station["votes"].as_i64().expect("votes");
-    let first = ok(get(doors.http, API, &format!("/json/vote/{uuid}")).await).json();
-    let again = ok(get(doors.http, API, &format!("/json/vote/{uuid}")).await).json();
+    let first = ok(get(doors.http(), API, &format!("/json/vote/{uuid}")).await).json();
+    let again = ok(get(doors.http(), API, &format!("/json/vote/{uuid}")).await).json();
     assert_eq!(again["ok"], false, "{again}");
     // An earlier test of the same run may have voted already: then the first was refused as well.
     let expected = before + i64::from(first["ok"] == true);
     poll::until("the vote arrives on a replica", Duration::from_secs(10), async || {
-        let list = ok(get(doors.http, API, &format!("/json/stations/byuuid/{uuid}")).await).json();
+        let list = ok(get(doors.http(), API, &format!("/json/stations/byuuid/{uuid}")).await).json();
         match list[0]["votes"].as_i64() {
             Some(votes) if votes == expected => Ok(()),
             votes => Err(format!("{votes:?}, not {expected}")),
@@ -199,15 +216,51 @@ pub async fn every_app_server_is_used(doors: Doors, servers: usize) {
     poll::until("every app server answers", Duration::from_secs(30), async || {
         let mut seen = BTreeSet::new();
         for _ in 0..servers * 4 {
-            seen.insert(ok(get(doors.http, WWW, "/").await).header("x-served-by").to_owned());
+            seen.insert(ok(get(doors.http(), WWW, "/").await).header("x-served-by").to_owned());
         }
         if seen.len() == servers { Ok(()) } else { Err(seen) }
     })
     .await;
 }
 
-/// The name server gives the published address for every name, over UDP and TCP, and says no clearly.
-pub async fn names_lead_to_the_balancer(doors: Doors) {
+/// Each balancer serves the site and the API, in the clear and with a certificate that is good for their names.
+pub async fn either_balancer_serves_everything(doors: Doors, browser: &Browser) {
+    for balancer in doors.balancers {
+        let page = ok(get(balancer.http, WWW, "/").await).text();
+        assert!(page.contains("/station/"), "{balancer:?}: {page}");
+        let (page, _) = browser.get(balancer.https, WWW, "/").await.expect("the site");
+        assert!(ok(Ok(page)).text().contains("/station/"), "{balancer:?}");
+        let list = browser.get(balancer.https, API, "/json/stations/topvote/1").await;
+        let (list, _) = list.expect("the API");
+        assert_eq!(ok(Ok(list)).json().as_array().map(Vec::len), Some(1), "{balancer:?}");
+    }
+}
+
+/// What a client has agreed on with one balancer is good for the other one: it needs no full handshake there.
+pub async fn a_tls_session_goes_on_with_the_other_balancer(doors: Doors, browser: &Browser) {
+    let [first, second] = doors.balancers.map(|balancer| balancer.https);
+    browser.get(first, WWW, "/").await.expect("an answer");
+    let (_, resumed) = browser.get(second, WWW, "/").await.expect("an answer");
+    assert!(resumed, "a full handshake with the second balancer");
+}
+
+/// What the admin listener of a balancer says under /status: all of `servers` app servers are known and get requests.
+///
+/// # Errors
+/// What is there instead.
+pub fn sees_app_servers(status: &Value, servers: usize) -> Result<(), String> {
+    let seen = status["lb"]["pools"][0]["servers"].as_array();
+    let seen = seen.ok_or_else(|| format!("no servers in {status}"))?;
+    let healthy = seen.iter().filter(|server| server["in_rotation"] == true).count();
+    if healthy == servers {
+        Ok(())
+    } else {
+        Err(format!("{seen:?}"))
+    }
+}
+
+/// The name server gives the published address of every balancer for every name, over UDP and TCP, and says no clearly.
+pub async fn names_lead_to_both_balancers(doors: Doors) {
     for zone in ["radiodeck.si.", "radiodeck.localhost."] {
         for name in ["", "www.", "api.", "anything.at.all."] {
             let name = format!("{name}{zone}");
@@ -218,10 +271,12 @@ pub async fn names_lead_to_the_balancer(doors: Doors) {
                 let answer = answer.unwrap_or_else(|error| panic!("{name}: {error}"));
                 assert_eq!(answer.metadata.response_code, ResponseCode::NoError, "{name}: {answer}");
                 assert!(answer.metadata.authoritative, "{name}: {answer}");
-                let published = answer
-                    .answers
-                    .iter()
-                    .any(|record| matches!(&record.data, RData::A(a) if a.0.is_loopback()));
+                let published = doors.balancers.iter().all(|balancer| {
+                    answer
+                        .answers
+                        .iter()
+                        .any(|record| matches!(&record.data, RData::A(a) if balancer.http.ip() == a.0))
+                });
                 assert!(published, "{name}: {answer}");
             }
         }
@@ -246,7 +301,7 @@ pub async fn writes_are_refused_and_reads_go_on(doors: Doors) {
     let station = any_station(doors).await;
     let uuid = station["stationuuid"].as_str().expect("stationuuid").to_owned();
     let refused = poll::until("a write is refused", Duration::from_secs(15), async || {
-        let answer = get(doors.http, API, &format!("/json/vote/{uuid}"))
+        let answer = get(doors.http(), API, &format!("/json/vote/{uuid}"))
             .await
             .expect("an answer");
         if answer.status == StatusCode::SERVICE_UNAVAILABLE {
@@ -263,7 +318,7 @@ pub async fn writes_are_refused_and_reads_go_on(doors: Doors) {
         "{refused:?}"
     );
     for (host, path) in READS {
-        ok(get(doors.http, host, path).await);
+        ok(get(doors.http(), host, path).await);
     }
 }
 
@@ -272,7 +327,7 @@ pub async fn writes_are_taken(doors: Doors) {
     let station = any_station(doors).await;
     let uuid = station["stationuuid"].as_str().expect("stationuuid").to_owned();
     poll::until("a write is taken", Duration::from_secs(60), async || {
-        let answer = get(doors.http, API, &format!("/json/vote/{uuid}")).await?;
+        let answer = get(doors.http(), API, &format!("/json/vote/{uuid}")).await?;
         if answer.status.is_success() {
             Ok(())
         } else {

@@ -15,6 +15,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::binaries::binary;
+use crate::scenarios::{Balancer, Doors};
+use crate::tls::Browser;
 
 /// A debug build that makes a database and two replicas first.
 const START_DEADLINE: Duration = Duration::from_secs(180);
@@ -26,8 +28,10 @@ pub struct Stack {
     said: Arc<Mutex<Vec<String>>>,
     /// Its data folder.
     pub data: PathBuf,
-    /// Where the balancer listens.
+    /// Where the first balancer listens.
     pub http: SocketAddr,
+    /// Where both do; one that is started again is where it was.
+    pub balancers: [Balancer; 2],
     /// Where the name server listens.
     pub dns: SocketAddr,
 }
@@ -42,6 +46,8 @@ impl Stack {
             .args([
                 "up",
                 "--http-port",
+                "0",
+                "--https-port",
                 "0",
                 "--dns-port",
                 "0",
@@ -76,6 +82,13 @@ impl Stack {
         match event {
             Ok(Some(event)) => Self {
                 http: address(&event, "http").unwrap_or_else(|| panic!("no http in {event}")),
+                balancers: ["lb-1", "lb-2"].map(|name| {
+                    let part = part(data, name);
+                    Balancer {
+                        http: address(&part, "listen").unwrap_or_else(|| panic!("no listen in {part}")),
+                        https: address(&part, "https").unwrap_or_else(|| panic!("no https in {part}")),
+                    }
+                }),
                 dns: address(&event, "dns").unwrap_or_else(|| panic!("no dns in {event}")),
                 child,
                 said,
@@ -101,6 +114,24 @@ impl Stack {
             .expect("a temporary folder")
     }
 
+    /// Its front doors.
+    pub fn doors(&self) -> Doors {
+        Doors {
+            balancers: self.balancers,
+            dns_udp: self.dns,
+            dns_tcp: self.dns,
+        }
+    }
+
+    /// A browser that trusts the stack's own authority.
+    ///
+    /// # Panics
+    /// When that is not there.
+    pub fn browser(&self) -> Browser {
+        let ca = std::fs::read_to_string(self.data.join("tls/ca.pem")).expect("a CA");
+        Browser::that_trusts(&ca)
+    }
+
     /// The name of the site with the balancer's port, as a browser would send it.
     pub fn www(&self) -> String {
         format!("www.radiodeck.localhost:{}", self.http.port())
@@ -116,16 +147,7 @@ impl Stack {
     /// # Panics
     /// When there is no such part, with the whole file.
     pub fn part(&self, name: &str) -> Value {
-        let path = self.data.join("run/state.json");
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let state: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-        [&state["services"], &state["postgres"]]
-            .into_iter()
-            .filter_map(Value::as_array)
-            .flatten()
-            .find(|part| part["name"] == name)
-            .cloned()
-            .unwrap_or_else(|| panic!("no part {name} in {text}"))
+        part(&self.data, name)
     }
 
     /// Sends `signal` to the process of the part `name`.
@@ -190,6 +212,19 @@ impl Drop for Stack {
             }
         }
     }
+}
+
+fn part(data: &Path, name: &str) -> Value {
+    let path = data.join("run/state.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let state: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    [&state["services"], &state["postgres"]]
+        .into_iter()
+        .filter_map(Value::as_array)
+        .flatten()
+        .find(|part| part["name"] == name)
+        .cloned()
+        .unwrap_or_else(|| panic!("no part {name} in {text}"))
 }
 
 fn follow(

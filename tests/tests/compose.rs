@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use e2e::compose::Compose;
 use e2e::load::Load;
-use e2e::scenarios::{self as must, Doors, READS};
+use e2e::scenarios::{self as must, READS};
+use e2e::{http, poll};
 use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Runtime;
 
@@ -40,8 +41,10 @@ fn main() -> ExitCode {
     }
     let trials = trials![
         the_site_and_the_api_answer,
-        names_lead_to_the_published_balancer,
-        inside_the_private_network_names_lead_to_the_private_address,
+        names_lead_to_the_published_balancers,
+        either_balancer_serves_everything,
+        each_balancer_sees_the_app_servers_for_itself,
+        inside_the_private_network_names_lead_to_the_private_addresses,
         nothing_but_the_front_doors_is_published,
         no_container_runs_as_root_or_may_write_to_its_image,
         the_balancer_follows_the_number_of_app_servers,
@@ -49,22 +52,15 @@ fn main() -> ExitCode {
         no_request_is_lost_when_an_app_container_is_stopped_and_started,
         no_read_is_lost_when_a_replica_is_killed,
         without_a_primary_reads_go_on_and_writes_are_refused,
+        no_request_is_lost_to_who_tries_the_other_address_when_a_balancer_is_killed,
     ];
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(stack);
     conclusion.exit_code()
 }
 
-fn doors(stack: &Compose) -> Doors {
-    Doors {
-        http: stack.http,
-        dns_udp: stack.dns_udp,
-        dns_tcp: stack.dns_tcp,
-    }
-}
-
 async fn the_site_and_the_api_answer(stack: &Compose) {
-    let doors = doors(stack);
+    let doors = stack.doors();
     must::the_home_page_shows_stations(doors).await;
     must::a_station_page_has_a_player(doors).await;
     must::the_api_speaks_json_and_xml(doors).await;
@@ -75,31 +71,52 @@ async fn the_site_and_the_api_answer(stack: &Compose) {
     must::every_app_server_is_used(doors, 2).await;
 }
 
-async fn names_lead_to_the_published_balancer(stack: &Compose) {
-    must::names_lead_to_the_balancer(doors(stack)).await;
+async fn names_lead_to_the_published_balancers(stack: &Compose) {
+    must::names_lead_to_both_balancers(stack.doors()).await;
+}
+
+async fn either_balancer_serves_everything(stack: &Compose) {
+    let browser = stack.browser();
+    must::either_balancer_serves_everything(stack.doors(), &browser).await;
+    must::a_tls_session_goes_on_with_the_other_balancer(stack.doors(), &browser).await;
+}
+
+/// Asked from within: the admin listener is not published.
+async fn each_balancer_sees_the_app_servers_for_itself(stack: &Compose) {
+    let script = r#"
+        exec 3<>/dev/tcp/127.0.0.1/9100
+        printf 'GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
+        timeout 3 cat <&3"#;
+    for service in ["lb-1", "lb-2"] {
+        let answer = stack.run(&["exec", "-T", service, "bash", "-c", script]);
+        let (_, body) = answer
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("{service}: {answer}"));
+        let status = serde_json::from_str(body).unwrap_or_else(|error| panic!("{service}: {error}: {answer}"));
+        must::sees_app_servers(&status, 2).unwrap_or_else(|seen| panic!("{service}: {seen}"));
+    }
 }
 
 /// Asked from within a container of the private network, by the tools Postgres's image happens to have. Length, header,
-/// question and one address are 52 bytes.
-async fn inside_the_private_network_names_lead_to_the_private_address(stack: &Compose) {
+/// question and two addresses are 68 bytes.
+async fn inside_the_private_network_names_lead_to_the_private_addresses(stack: &Compose) {
     let replica = &stack.containers("pg-2")[0];
     // A question for www.radiodeck.si A, sent and read with bash alone.
     let script = r"
         exec 3<>/dev/tcp/dns/5300
         printf '\x00\x22\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x09radiodeck\x02si\x00\x00\x01\x00\x01' >&3
-        timeout 3 od -An -tu1 -N 52 <&3 | tr -s ' \n' ' '";
+        timeout 3 od -An -tu1 -N 68 <&3 | tr -s ' \n' ' '";
     let answer = stack.docker(&["exec", replica, "bash", "-c", script]);
-    assert!(
-        answer.contains("0 4 172 30 79 10"),
-        "no private address in the answer: {answer}"
-    );
+    for private in ["0 4 172 30 79 10", "0 4 172 30 79 11"] {
+        assert!(answer.contains(private), "no {private} in the answer: {answer}");
+    }
 }
 
 async fn nothing_but_the_front_doors_is_published(stack: &Compose) {
     let published = stack.run(&["ps", "--format", "{{.Service}} {{.Ports}}"]);
     for line in published.lines().filter(|line| line.contains("->")) {
         assert!(
-            line.starts_with("lb ") || line.starts_with("dns "),
+            line.starts_with("lb-") || line.starts_with("dns "),
             "published besides the front doors: {line}"
         );
         assert!(
@@ -128,10 +145,10 @@ async fn no_container_runs_as_root_or_may_write_to_its_image(stack: &Compose) {
 
 async fn the_balancer_follows_the_number_of_app_servers(stack: &Compose) {
     stack.run(&["up", "--detach", "--no-recreate", "--scale", "app=3"]);
-    must::every_app_server_is_used(doors(stack), 3).await;
+    must::every_app_server_is_used(stack.doors(), 3).await;
     let load = Load::start(stack.http, READS, 50);
     stack.run(&["up", "--detach", "--no-recreate", "--scale", "app=2"]);
-    must::every_app_server_is_used(doors(stack), 2).await;
+    must::every_app_server_is_used(stack.doors(), 2).await;
     none_failed(load).await;
 }
 
@@ -142,7 +159,7 @@ async fn no_request_is_lost_when_an_app_container_is_killed(stack: &Compose) {
     stack.docker(&["kill", &victim]);
     tokio::time::sleep(Duration::from_secs(4)).await;
     stack.docker(&["start", &victim]);
-    must::every_app_server_is_used(doors(stack), 2).await;
+    must::every_app_server_is_used(stack.doors(), 2).await;
     none_failed(load).await;
 }
 
@@ -152,7 +169,7 @@ async fn no_request_is_lost_when_an_app_container_is_stopped_and_started(stack: 
     tokio::time::sleep(Duration::from_secs(1)).await;
     stack.docker(&["stop", &victim]);
     stack.docker(&["start", &victim]);
-    must::every_app_server_is_used(doors(stack), 2).await;
+    must::every_app_server_is_used(stack.doors(), 2).await;
     none_failed(load).await;
 }
 
@@ -171,10 +188,30 @@ async fn without_a_primary_reads_go_on_and_writes_are_refused(stack: &Compose) {
     let primary = stack.containers("pg-1")[0].clone();
     let load = Load::start(stack.http, READS, 100);
     stack.docker(&["kill", &primary]);
-    must::writes_are_refused_and_reads_go_on(doors(stack)).await;
+    must::writes_are_refused_and_reads_go_on(stack.doors()).await;
     stack.docker(&["start", &primary]);
-    must::writes_are_taken(doors(stack)).await;
+    must::writes_are_taken(stack.doors()).await;
     none_failed(load).await;
+}
+
+/// The last test: the balancer that was killed is published elsewhere afterwards.
+async fn no_request_is_lost_to_who_tries_the_other_address_when_a_balancer_is_killed(stack: &Compose) {
+    let addresses = stack.balancers.map(|balancer| balancer.http);
+    let load = Load::on_any(&addresses, READS, 100);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    stack.run(&["kill", "lb-1"]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let record = load.finish().await;
+    assert!(record.failed.is_empty(), "of {}: {:#?}", record.sent, record.failed);
+    assert!(record.elsewhere > 0, "the first balancer was never gone");
+    stack.run(&["up", "--detach", "--no-recreate"]);
+    let back = Compose::balancer("lb-1");
+    poll::until(
+        "the first balancer answers again",
+        Duration::from_secs(30),
+        async || http::get(back.http, must::WWW, "/").await,
+    )
+    .await;
 }
 
 async fn none_failed(load: Load) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use e2e::load::Load;
-use e2e::scenarios::{self as must, Doors, READS};
+use e2e::scenarios::{self as must, READS};
 use e2e::stack::Stack;
 use e2e::{http, poll};
 use libtest_mimic::{Arguments, Trial};
@@ -45,11 +45,15 @@ fn main() -> ExitCode {
         bad_requests_are_clear_errors,
         a_vote_counts_once,
         every_app_server_is_used,
-        names_lead_to_the_balancer,
+        names_lead_to_both_balancers,
+        either_balancer_serves_everything,
+        a_tls_session_goes_on_with_the_other_balancer,
         calm_days_leave_no_warning_in_the_log,
         no_request_is_lost_when_an_app_server_is_killed,
         no_request_is_lost_when_an_app_server_is_stopped,
         no_request_is_lost_when_an_app_server_freezes,
+        each_balancer_sees_for_itself_that_an_app_server_freezes,
+        no_request_is_lost_to_who_tries_the_other_address_when_a_balancer_is_killed,
         no_read_is_lost_when_a_replica_is_killed,
         no_read_is_lost_when_a_replica_freezes,
         without_a_primary_reads_go_on_and_writes_are_refused,
@@ -62,48 +66,48 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-fn doors(stack: &Stack) -> Doors {
-    Doors {
-        http: stack.http,
-        dns_udp: stack.dns,
-        dns_tcp: stack.dns,
-    }
-}
-
 async fn the_home_page_shows_stations(stack: &Stack) {
-    must::the_home_page_shows_stations(doors(stack)).await;
+    must::the_home_page_shows_stations(stack.doors()).await;
 }
 
 async fn a_station_page_has_a_player(stack: &Stack) {
-    must::a_station_page_has_a_player(doors(stack)).await;
+    must::a_station_page_has_a_player(stack.doors()).await;
 }
 
 async fn the_api_speaks_json_and_xml(stack: &Stack) {
-    must::the_api_speaks_json_and_xml(doors(stack)).await;
+    must::the_api_speaks_json_and_xml(stack.doors()).await;
 }
 
 async fn the_apex_redirects_to_www(stack: &Stack) {
-    must::the_apex_redirects_to_www(doors(stack)).await;
+    must::the_apex_redirects_to_www(stack.doors()).await;
 }
 
 async fn hosts_are_checked(stack: &Stack) {
-    must::hosts_are_checked(doors(stack)).await;
+    must::hosts_are_checked(stack.doors()).await;
 }
 
 async fn bad_requests_are_clear_errors(stack: &Stack) {
-    must::bad_requests_are_clear_errors(doors(stack)).await;
+    must::bad_requests_are_clear_errors(stack.doors()).await;
 }
 
 async fn a_vote_counts_once(stack: &Stack) {
-    must::a_vote_counts_once(doors(stack)).await;
+    must::a_vote_counts_once(stack.doors()).await;
 }
 
 async fn every_app_server_is_used(stack: &Stack) {
-    must::every_app_server_is_used(doors(stack), 2).await;
+    must::every_app_server_is_used(stack.doors(), 2).await;
 }
 
-async fn names_lead_to_the_balancer(stack: &Stack) {
-    must::names_lead_to_the_balancer(doors(stack)).await;
+async fn names_lead_to_both_balancers(stack: &Stack) {
+    must::names_lead_to_both_balancers(stack.doors()).await;
+}
+
+async fn either_balancer_serves_everything(stack: &Stack) {
+    must::either_balancer_serves_everything(stack.doors(), &stack.browser()).await;
+}
+
+async fn a_tls_session_goes_on_with_the_other_balancer(stack: &Stack) {
+    must::a_tls_session_goes_on_with_the_other_balancer(stack.doors(), &stack.browser()).await;
 }
 
 /// What the log warns of without a cause, nobody will read when there is one.
@@ -150,7 +154,46 @@ async fn no_request_is_lost_when_an_app_server_freezes(stack: &Stack) {
         })
         .await;
         stack.signal("app-1", "CONT");
-        must::every_app_server_is_used(doors(stack), 2).await;
+        must::every_app_server_is_used(stack.doors(), 2).await;
+    })
+    .await;
+}
+
+/// The second one, too, to which nobody sends anything.
+async fn each_balancer_sees_for_itself_that_an_app_server_freezes(stack: &Stack) {
+    let both_see = async |servers: usize| {
+        for name in ["lb-1", "lb-2"] {
+            let admin = stack.part(name)["admin"].as_str().and_then(|addr| addr.parse().ok());
+            let admin = admin.unwrap_or_else(|| panic!("{name} has no admin listener"));
+            poll::until(
+                &format!("{name} sees {servers} app servers"),
+                Duration::from_secs(20),
+                async || must::sees_app_servers(&http::get(admin, "localhost", "/status").await?.json(), servers),
+            )
+            .await;
+        }
+    };
+    both_see(2).await;
+    stack.signal("app-1", "STOP");
+    both_see(1).await;
+    stack.signal("app-1", "CONT");
+    both_see(2).await;
+}
+
+async fn no_request_is_lost_to_who_tries_the_other_address_when_a_balancer_is_killed(stack: &Stack) {
+    let before = stack.part("lb-1");
+    let addresses = stack.doors().balancers.map(|balancer| balancer.http);
+    let load = Load::on_any(&addresses, READS, 100);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    stack.signal("lb-1", "KILL");
+    restarted(stack, "lb-1", &before).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let record = load.finish().await;
+    assert!(record.failed.is_empty(), "of {}: {:#?}", record.sent, record.failed);
+    assert!(record.elsewhere > 0, "the first balancer was never gone");
+    // It is back where it was, for clients that know it alone.
+    poll::until("the first balancer answers", Duration::from_secs(20), async || {
+        http::get(addresses[0], must::WWW, "/").await
     })
     .await;
 }
@@ -185,9 +228,9 @@ async fn without_a_primary_reads_go_on_and_writes_are_refused(stack: &Stack) {
     let postmaster = stack.part("pg-1")["pid"].as_u64().expect("pid").to_string();
     let load = Load::start(stack.http, READS, 100);
     signal_family(&postmaster, "STOP");
-    must::writes_are_refused_and_reads_go_on(doors(stack)).await;
+    must::writes_are_refused_and_reads_go_on(stack.doors()).await;
     signal_family(&postmaster, "CONT");
-    must::writes_are_taken(doors(stack)).await;
+    must::writes_are_taken(stack.doors()).await;
     let record = load.finish().await;
     assert!(
         record.failed.is_empty(),

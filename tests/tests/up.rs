@@ -4,16 +4,8 @@ use std::process::Command;
 
 use e2e::binaries::binary;
 use e2e::http::get;
-use e2e::scenarios::{self as must, API, Doors};
+use e2e::scenarios::{self as must, API};
 use e2e::stack::Stack;
-
-fn doors(stack: &Stack) -> Doors {
-    Doors {
-        http: stack.http,
-        dns_udp: stack.dns,
-        dns_tcp: stack.dns,
-    }
-}
 
 async fn votes(stack: &Stack, uuid: &str) -> i64 {
     let answer = get(stack.http, API, &format!("/json/stations/byuuid/{uuid}"))
@@ -26,10 +18,10 @@ async fn votes(stack: &Stack, uuid: &str) -> i64 {
 async fn what_was_written_is_there_after_a_stop_and_after_a_hard_kill() {
     let folder = Stack::folder();
     let stack = Stack::start(folder.path()).await;
-    let station = must::any_station(doors(&stack)).await;
+    let station = must::any_station(stack.doors()).await;
     let uuid = station["stationuuid"].as_str().expect("stationuuid").to_owned();
     let before = votes(&stack, &uuid).await;
-    must::a_vote_counts_once(doors(&stack)).await;
+    must::a_vote_counts_once(stack.doors()).await;
     stack.stop().await;
 
     let mut stack = Stack::start(folder.path()).await;
@@ -40,7 +32,7 @@ async fn what_was_written_is_there_after_a_stop_and_after_a_hard_kill() {
 
     let stack = Stack::start(folder.path()).await;
     assert_eq!(votes(&stack, &uuid).await, before + 1);
-    must::names_lead_to_the_balancer(doors(&stack)).await;
+    must::names_lead_to_both_balancers(stack.doors()).await;
     stack.stop().await;
 }
 
@@ -50,7 +42,16 @@ async fn a_second_stack_on_the_same_folder_or_port_is_refused_with_the_reason() 
     let stack = Stack::start(folder.path()).await;
     let up = |data: &std::path::Path, port: &str| {
         let output = Command::new(binary("radiodeck"))
-            .args(["up", "--http-port", port, "--dns-port", "0", "--data"])
+            .args([
+                "up",
+                "--http-port",
+                port,
+                "--https-port",
+                "0",
+                "--dns-port",
+                "0",
+                "--data",
+            ])
             .arg(data)
             .env_remove("CARGO_MANIFEST_DIR")
             .output()
@@ -67,6 +68,6 @@ async fn a_second_stack_on_the_same_folder_or_port_is_refused_with_the_reason() 
     let port = stack.http.port().to_string();
     let same_port = up(other.path(), &port);
     assert!(same_port.contains(&port), "the port is not named: {same_port}");
-    must::the_home_page_shows_stations(doors(&stack)).await;
+    must::the_home_page_shows_stations(stack.doors()).await;
     stack.stop().await;
 }

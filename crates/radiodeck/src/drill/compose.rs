@@ -41,7 +41,7 @@ impl Compose {
             })
         };
         let (primary, replica) = (one("pg-1").await?, one("pg-2").await?);
-        let lb = one("lb").await?;
+        let lb = one("lb-1").await?;
         let apps = docker::containers(project, "app").await?;
         if apps.len() < 2 {
             return Err(Error::CannotRun(format!(

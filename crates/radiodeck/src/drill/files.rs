@@ -11,7 +11,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Of the stack in `project` whose balancer is the container `lb`.
+    /// Of the stack in `project` whose balancer lb-1 is the container `lb`.
     ///
     /// # Errors
     /// Also when these files, in our environment, would give another balancer than the one that runs: then they
@@ -27,7 +27,7 @@ impl Files {
             options.extend(["--file".into(), file.to_owned()]);
         }
         let files = Self { options };
-        let hashes = files.compose(&["config", "--hash", "lb"]).await?;
+        let hashes = files.compose(&["config", "--hash", "lb-1"]).await?;
         if hashes.split_whitespace().last() == Some(label("config-hash").await?.as_str()) {
             Ok(files)
         } else {

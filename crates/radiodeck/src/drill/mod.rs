@@ -57,7 +57,7 @@ pub(crate) struct Args {
     /// With `compose`: name of the compose project [default: $COMPOSE_PROJECT_NAME, else radiodeck].
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
-    /// With `compose`: where the balancer is published; a loopback address [default: 127.0.0.1, port
+    /// With `compose`: where balancer lb-1 is published; a loopback address [default: 127.0.0.1, port
     /// $RADIODECK_HTTP_PORT, else 8080].
     #[arg(long, value_name = "ADDR:PORT")]
     http: Option<SocketAddr>,

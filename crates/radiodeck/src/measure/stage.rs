@@ -39,6 +39,7 @@ impl Stage {
             layout: Layout::find(Some(folder.path()))?,
             apps,
             http_port: 0,
+            https_port: 0,
             dns_port: 0,
             build: true,
         };
@@ -102,7 +103,7 @@ impl Stage {
             .map(|node| cpu::of_tree(node_pid(&node.host, node.port)?));
         Some(TierCpu {
             machine: cpu::of_machine()?,
-            lb: services(|name| name == "lb")?,
+            lb: services(|name| name.starts_with("lb-"))?,
             app: services(|name| name.starts_with("app-"))?,
             postgres: postgres.sum::<Option<Duration>>()?,
         })
@@ -114,6 +115,7 @@ impl Stage {
 pub(crate) struct TierCpu {
     /// Of everything on this machine.
     machine: Duration,
+    /// Of both balancers: a load goes to the first, the second checks the app servers.
     pub(crate) lb: Duration,
     pub(crate) app: Duration,
     pub(crate) postgres: Duration,

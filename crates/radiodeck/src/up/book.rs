@@ -33,11 +33,15 @@ impl ServiceNow {
     }
 
     fn for_file(&self) -> ServiceState {
-        let main = self.listening.iter().find(|(what, _)| what != "admin");
+        let main = self
+            .listening
+            .iter()
+            .find(|(what, _)| what != "admin" && what != "https");
         ServiceState {
             name: self.name.clone(),
             pid: self.pid,
             listen: main.map(|(_, addr)| *addr),
+            https: self.listener("https"),
             admin: self.listener("admin"),
             starts: self.starts,
         }
@@ -159,6 +163,8 @@ mod tests {
         State {
             pid: 1,
             http: "127.0.0.1:8080".parse().expect("an address"),
+            https: "127.0.0.1:8443".parse().expect("an address"),
+            ca: "/data/tls/ca.pem".into(),
             dns: "127.0.0.1:5300".parse().expect("an address"),
             site: "http://www.radiodeck.localhost:8080/".into(),
             api: "http://api.radiodeck.localhost:8080/".into(),
@@ -197,11 +203,11 @@ mod tests {
     #[tokio::test]
     async fn who_waits_for_a_change_sees_it() {
         let book = Book::new("/nowhere/state.json".into());
-        let wait = book.when("lb", |lb| lb.ready.then_some(lb.starts));
+        let wait = book.when("lb-1", |lb| lb.ready.then_some(lb.starts));
         let change = async {
-            book.change("lb", |lb| lb.starts = 3);
+            book.change("lb-1", |lb| lb.starts = 3);
             tokio::task::yield_now().await;
-            book.change("lb", |lb| lb.ready = true);
+            book.change("lb-1", |lb| lb.ready = true);
         };
         assert_eq!(tokio::join!(wait, change).0, 3);
     }

@@ -1,13 +1,14 @@
 //! The configuration files that the services are started with.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use toml::Value;
 
 use super::Error;
 use super::layout::Layout;
+use super::ports::SECOND;
 use super::state::write_whole;
 
 /// How long a service may drain, milliseconds. On one machine nobody needs longer.
@@ -28,7 +29,7 @@ const ZONES: [(&str, &str); 2] = [
     ),
 ];
 
-/// The balancer's port in those files.
+/// The balancers' port in those files.
 const ZONES_PORT: u16 = 8080;
 
 const HEAD: &str = "# Written by `radiodeck up` at each start: changes here are lost.\n";
@@ -90,13 +91,23 @@ pub(super) fn app(
     )
 }
 
-/// Configuration of the balancer.
-pub(super) fn lb(listen: SocketAddr, admin: SocketAddr, apps: &[SocketAddr]) -> String {
+/// Where a balancer listens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Doors {
+    pub(super) http: SocketAddr,
+    pub(super) https: SocketAddr,
+    pub(super) admin: SocketAddr,
+}
+
+/// Configuration of a balancer.
+pub(super) fn lb(layout: &Layout, doors: &Doors, apps: &[SocketAddr]) -> String {
     let servers: Vec<_> = apps.iter().map(quoted).collect();
     format!(
-        "{HEAD}listen = {}\n{}[[pools]]\nname = \"app\"\nservers = [{}]\n",
-        quoted(listen),
-        service(admin),
+        "{HEAD}listen = {}\n{}[tls]\nlisten = {}\nlocal_ca = {}\n[[pools]]\nname = \"app\"\nservers = [{}]\n",
+        quoted(doors.http),
+        service(doors.admin),
+        quoted(doors.https),
+        path(&layout.tls()),
         servers.join(", ")
     )
 }
@@ -107,12 +118,18 @@ pub(super) fn owner(layout: &Layout, nodes: &[postgres::Node]) -> String {
     format!("{HEAD}{}", database("radiodeck_owner", &password, OWNER, nodes))
 }
 
-/// Configuration of the name server for a balancer on `http_port`; writes its zone files.
-pub(super) fn dns(layout: &Layout, listen: SocketAddr, admin: SocketAddr, http_port: u16) -> Result<String, Error> {
+/// Configuration of the name server for these balancers; writes its zone files.
+pub(super) fn dns(
+    layout: &Layout,
+    listen: SocketAddr,
+    admin: SocketAddr,
+    balancers: &[Doors],
+) -> Result<String, Error> {
+    let http: Vec<_> = balancers.iter().map(|doors| doors.http).collect();
     let mut zones = String::new();
     for (origin, text) in ZONES {
         let file = layout.zones().join(format!("{origin}.zone"));
-        write(&file, &with_port(text, http_port))?;
+        write(&file, &zone_for(text, &http))?;
         // Writing to a String cannot fail.
         let _ = write!(
             zones,
@@ -128,16 +145,26 @@ pub(super) fn dns(layout: &Layout, listen: SocketAddr, admin: SocketAddr, http_p
     ))
 }
 
-/// The zone with the balancer's port in the record by which radio clients find the API (SRV, RFC 2782).
-fn with_port(zone: &str, http_port: u16) -> String {
-    let lines = zone.lines().map(|line| {
+/// The zone for these balancers: with the first one's port in the record by which radio clients find the API (SRV, RFC
+/// 2782), and without the second one's address where it has none of its own.
+fn zone_for(zone: &str, balancers: &[SocketAddr]) -> String {
+    let port = balancers.first().map_or(ZONES_PORT, SocketAddr::port);
+    let has_second = balancers.iter().any(|balancer| balancer.ip() == SECOND);
+    let lines = zone.lines().filter(|line| has_second || !leads_to(line, SECOND));
+    let lines = lines.map(|line| {
         if line.contains(" SRV ") {
-            line.replace(&format!(" {ZONES_PORT} "), &format!(" {http_port} "))
+            line.replace(&format!(" {ZONES_PORT} "), &format!(" {port} "))
         } else {
             line.to_owned()
         }
     });
     lines.map(|line| line + "\n").collect()
+}
+
+/// Whether a line of a zone file is a record with this address.
+fn leads_to(line: &str, ip: IpAddr) -> bool {
+    let record = line.split(';').next().unwrap_or_default();
+    record.split_whitespace().last() == Some(ip.to_string().as_str())
 }
 
 /// Writes one whole.
@@ -172,16 +199,29 @@ mod tests {
     }
 
     #[test]
-    fn the_service_record_follows_the_port_of_the_balancer() {
+    fn the_service_record_follows_the_port_of_the_first_balancer() {
+        let second = SocketAddr::new(SECOND, 8765);
         for (origin, zone) in ZONES {
-            assert_eq!(with_port(zone, ZONES_PORT), zone, "{origin}");
-            let moved = with_port(zone, 4321);
+            let same = [([127, 0, 0, 1], ZONES_PORT).into(), second];
+            assert_eq!(zone_for(zone, &same), zone, "{origin}");
+            let moved = zone_for(zone, &[([127, 0, 0, 1], 4321).into(), second]);
             assert_eq!(
                 moved.matches(" 4321 ").count(),
                 zone.matches(" 8080 ").count(),
                 "{moved}"
             );
             assert!(!moved.contains(" 8080 "), "{moved}");
+        }
+    }
+
+    #[test]
+    fn names_lead_to_the_second_balancer_only_where_it_has_an_address() {
+        let records = |zone: &str| zone.lines().filter(|line| leads_to(line, SECOND)).count();
+        for (origin, zone) in ZONES {
+            assert_eq!(records(zone), 4, "{origin}");
+            let one = zone_for(zone, &[([127, 0, 0, 1], 8080).into(), ([127, 0, 0, 1], 8081).into()]);
+            assert_eq!(records(&one), 0, "{one}");
+            assert_eq!(one.lines().count() + 4, zone.lines().count(), "{one}");
         }
     }
 
@@ -194,7 +234,14 @@ mod tests {
         assert_eq!(app["listen"].as_str(), Some("127.0.0.1:1"));
         assert_eq!(app["service"]["admin_listen"].as_str(), Some("127.0.0.1:2"));
         assert_eq!(app["database"]["nodes"][0]["name"].as_str(), Some("pg-1"));
-        let lb = read(lb(addr(8080), addr(0), &[addr(1), addr(2)]));
+        let doors = Doors {
+            http: addr(8080),
+            https: addr(8443),
+            admin: addr(0),
+        };
+        let lb = read(lb(&layout, &doors, &[addr(1), addr(2)]));
+        assert_eq!(lb["tls"]["listen"].as_str(), Some("127.0.0.1:8443"));
+        assert_eq!(lb["tls"]["local_ca"].as_str(), Some("/data/tls"));
         assert_eq!(lb["pools"][0]["servers"][1].as_str(), Some("127.0.0.1:2"));
     }
 }

@@ -1,5 +1,6 @@
 //! Why the stack did not come up, each with what to do about it.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
@@ -19,15 +20,17 @@ pub(crate) enum Error {
          with --data DIR", root.display()
     )]
     InUse { root: PathBuf, holder: String },
-    #[error("{protocol} port {port} of 127.0.0.1 is in use: stop what holds it, or choose another port with {flag}")]
+    #[error("{protocol} port {port} of {ip} is in use: stop what holds it, or choose another port with {flag}")]
     PortInUse {
         protocol: &'static str,
+        ip: IpAddr,
         port: u16,
         flag: &'static str,
     },
-    #[error("{protocol} port {port} of 127.0.0.1 cannot be used ({source}): choose another one with {flag}")]
+    #[error("{protocol} port {port} of {ip} cannot be used ({source}): choose another one with {flag}")]
     Port {
         protocol: &'static str,
+        ip: IpAddr,
         port: u16,
         flag: &'static str,
         source: std::io::Error,

@@ -42,6 +42,16 @@ impl Layout {
         self.root.join("secrets")
     }
 
+    /// The CA and certificate that the balancers make and share.
+    pub(crate) fn tls(&self) -> PathBuf {
+        self.root.join("tls")
+    }
+
+    /// Who trusts this file trusts the balancers.
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.tls().join("ca.pem")
+    }
+
     /// The Postgres nodes.
     pub(crate) fn postgres(&self) -> PathBuf {
         self.root.join("postgres")

@@ -42,7 +42,7 @@ pub(crate) use self::state::State;
 /// Run the whole stack on this machine, without Docker (the default).
 ///
 /// Starts a Postgres primary and two replicas from the machine's own binaries,
-/// app servers, the balancer and the name server, all on 127.0.0.1. The first
+/// app servers, two balancers and the name server, all on loopback. The first
 /// start makes the data folder with random passwords and a starter catalogue.
 /// A service that dies is started again. Ctrl-C drains and stops everything; a
 /// second Ctrl-C kills it.
@@ -50,7 +50,7 @@ pub(crate) use self::state::State;
 #[command(after_help = "\
 Examples:
   radiodeck up
-  radiodeck up --http-port 0 --dns-port 0 --log-format json    for scripts: the line with \"message\":\"up\" has the ports
+  radiodeck up --http-port 0 --https-port 0 --dns-port 0 --log-format json    for scripts: the line with \"message\":\"up\" has the ports
   radiodeck up --data ./deck --apps 4
 
 Addresses and process ids of the running stack are in run/state.json of the data folder.")]
@@ -61,9 +61,13 @@ pub(crate) struct Args {
     /// App servers.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub(crate) apps: u8,
-    /// Port of the site and the API on 127.0.0.1; 0 takes any free one.
+    /// Port of the site and the API; 0 takes any free one. The first balancer has it on 127.0.0.1, the second on
+    /// 127.0.0.2 (where that is not there, as on macOS: the next port of 127.0.0.1).
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     pub(crate) http_port: u16,
+    /// The same for HTTPS.
+    #[arg(long, value_name = "PORT", default_value_t = 8443)]
+    pub(crate) https_port: u16,
     /// Port of the name server on 127.0.0.1, UDP and TCP; 0 takes any free one.
     #[arg(long, value_name = "PORT", default_value_t = 5300)]
     pub(crate) dns_port: u16,
@@ -89,6 +93,7 @@ fn start_and_live(args: Args, output: &Output) -> Result<ExitCode, crate::error:
         layout: Layout::find(args.data.as_deref())?,
         apps: args.apps.into(),
         http_port: args.http_port,
+        https_port: args.https_port,
         dns_port: args.dns_port,
         build: !args.no_build,
     };
@@ -153,6 +158,8 @@ fn announce(state: &State, output: &Output) {
         "up",
         [
             ("http", json!(state.http)),
+            ("https", json!(state.https)),
+            ("ca", json!(state.ca)),
             ("dns", json!(state.dns)),
             ("site", json!(state.site)),
             ("api", json!(state.api)),
@@ -165,29 +172,36 @@ fn announce(state: &State, output: &Output) {
         Ok(usual) if usual.root() == state.data => String::new(),
         _ => format!(" --data {}", state.data.display()),
     };
+    let service = |name: &str| state.services.iter().find(|service| service.name == name);
+    let pid = |name: &str| service(name).and_then(|service| service.pid).unwrap_or_default();
     output.plain(&format!(
         "
 The stack is up.
 
   browse   {site}
   curl     curl '{api}json/stations/topclick/5'
+  https    curl --cacert {ca} https://www.radiodeck.localhost:{https}/
   dig      dig @127.0.0.1 -p {dns} www.radiodeck.si
   fill     {me} import radio-browser{own}    (the public directory, 50,000 stations)
-  break    kill -9 {pid}    (an app server: nothing is lost, and it comes back)
+  break    kill -9 {app}    (an app server: nothing is lost, and it comes back)
+           kill -9 {lb}    (balancer lb-1: lb-2 on {second} goes on, and lb-1 comes back)
   stop     Ctrl-C
 ",
         site = state.site,
         api = state.api,
+        ca = state.ca.display(),
+        https = state.https.port(),
         dns = state.dns.port(),
         me = if programs::cargo().is_some() {
             "cargo run --"
         } else {
             "radiodeck"
         },
-        pid = state
-            .services
-            .iter()
-            .find_map(|service| service.pid.filter(|_| service.name == "app-1"))
+        app = pid("app-1"),
+        lb = pid("lb-1"),
+        second = service("lb-2")
+            .and_then(|lb| lb.listen)
+            .map(|addr| addr.to_string())
             .unwrap_or_default(),
     ));
 }

@@ -181,11 +181,11 @@ mod tests {
     fn a_log_line_is_printed_behind_the_name_of_its_service() {
         let text = printed(LogFormat::Human, |output| {
             output.service("app-1", &LogLine::parse(LINE));
-            output.service("lb", &LogLine::parse("thread panicked"));
+            output.service("lb-1", &LogLine::parse("thread panicked"));
         });
         assert_eq!(
             text,
-            "app-1    | INFO  listening addr=127.0.0.1:1 what=http\nlb       | thread panicked\n"
+            "app-1    | INFO  listening addr=127.0.0.1:1 what=http\nlb-1     | thread panicked\n"
         );
     }
 
@@ -193,7 +193,7 @@ mod tests {
     fn as_json_every_line_is_an_object_with_the_service() {
         let text = printed(LogFormat::Json, |output| {
             output.service("app-1", &LogLine::parse(LINE));
-            output.service("lb", &LogLine::parse("thread panicked"));
+            output.service("lb-1", &LogLine::parse("thread panicked"));
             output.plain("only for people");
             output.event("up", [("http", json!("127.0.0.1:8080"))]);
         });

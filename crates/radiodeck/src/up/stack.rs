@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::Error;
 use super::book::Book;
-use super::configs::{self, DRAIN_MS};
+use super::configs::{self, DRAIN_MS, Doors};
 use super::database::Database;
 use super::layout::{Layout, Lock};
 use super::leash::Leash;
@@ -26,14 +26,19 @@ const READY_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a service may take to end: its own drain deadline and what lies around it.
 const STOP_DEADLINE: Duration = Duration::from_millis(DRAIN_MS + 3_000);
 
+/// Names of the balancers.
+const BALANCERS: [&str; 2] = ["lb-1", "lb-2"];
+
 /// What the stack shall be.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) layout: Layout,
     /// App servers, 1 to 16.
     pub(crate) apps: usize,
-    /// Port of the balancer; 0 is any.
+    /// Port of the balancers; 0 is any.
     pub(crate) http_port: u16,
+    /// Their port for TLS; 0 is any.
+    pub(crate) https_port: u16,
     /// Port of the name server; 0 is any.
     pub(crate) dns_port: u16,
     /// Build the services first when cargo runs us.
@@ -67,9 +72,12 @@ impl Stack {
             );
             output.say("up", &text);
         }
-        ports::tcp(options.http_port, "--http-port")?;
-        ports::tcp(options.dns_port, "--dns-port")?;
-        ports::udp(options.dns_port, "--dns-port")?;
+        for address in [loopback, ports::second] {
+            ports::tcp(address(options.http_port), "--http-port")?;
+            ports::tcp(address(options.https_port), "--https-port")?;
+        }
+        ports::tcp(loopback(options.dns_port), "--dns-port")?;
+        ports::udp(loopback(options.dns_port), "--dns-port")?;
         secrets::ensure(&layout.secrets())?;
         let pids = PidFolder::make(&layout.pids()).map_err(|source| Error::Folder {
             path: layout.pids(),
@@ -95,13 +103,10 @@ impl Stack {
     pub(crate) async fn bring_up(&mut self) -> Result<State, Error> {
         self.start_database().await?;
         let apps = self.start_apps().await?;
-        let lb = configs::lb(loopback(self.options.http_port), loopback(0), &apps);
-        self.start("lb", self.programs.lb.clone(), &lb)?;
-        let (http, admin) = (self.listener("lb", "http").await?, self.listener("lb", "admin").await?);
-        // A service that is started again must be where it was.
-        self.write_config("lb", &configs::lb(http, admin, &apps))?;
+        let balancers = self.start_balancers(&apps).await?;
+        let [Doors { http, https, .. }, _] = balancers;
         let layout = self.options.layout.clone();
-        let dns = |listen, admin| configs::dns(&layout, listen, admin, http.port());
+        let dns = |listen, admin| configs::dns(&layout, listen, admin, &balancers);
         let config = dns(loopback(self.options.dns_port), loopback(0))?;
         self.start("dns", self.programs.dns.clone(), &config)?;
         let (listen, admin) = (
@@ -116,11 +121,13 @@ impl Stack {
         let state = State {
             pid: std::process::id(),
             http,
+            https,
+            ca: layout.ca(),
             dns: listen,
             site: format!("http://www.radiodeck.localhost:{}/", http.port()),
             api: format!("http://api.radiodeck.localhost:{}/", http.port()),
-            data: self.options.layout.root().to_owned(),
-            owner_config: self.options.layout.owner_config(),
+            data: layout.root().to_owned(),
+            owner_config: layout.owner_config(),
             services: Vec::new(),
             postgres: self.database.as_ref().map(Database::states).unwrap_or_default(),
         };
@@ -163,6 +170,28 @@ impl Stack {
             addresses.push(listen);
         }
         Ok(addresses)
+    }
+
+    async fn start_balancers(&mut self, apps: &[SocketAddr]) -> Result<[Doors; 2], Error> {
+        let layout = self.options.layout.clone();
+        let mut doors = [loopback, ports::second].map(|address| Doors {
+            http: address(self.options.http_port),
+            https: address(self.options.https_port),
+            admin: loopback(0),
+        });
+        for (name, doors) in BALANCERS.iter().zip(&doors) {
+            self.start(name, self.programs.lb.clone(), &configs::lb(&layout, doors, apps))?;
+        }
+        for (name, doors) in BALANCERS.iter().zip(&mut doors) {
+            *doors = Doors {
+                http: self.listener(name, "http").await?,
+                https: self.listener(name, "https").await?,
+                admin: self.listener(name, "admin").await?,
+            };
+            // A service that is started again must be where it was.
+            self.write_config(name, &configs::lb(&layout, doors, apps))?;
+        }
+        Ok(doors)
     }
 
     fn start(&mut self, name: &str, program: PathBuf, config: &str) -> Result<(), Error> {
@@ -223,7 +252,7 @@ impl Stack {
         self.database.as_ref()
     }
 
-    /// Stops everything in the order in which requests flow: the balancer drains while there are app servers, these
+    /// Stops everything in the order in which requests flow: the balancers drain while there are app servers, these
     /// while there is a database. Each has a deadline.
     pub(crate) async fn stop(mut self) {
         self.shared.book.close();
@@ -234,7 +263,10 @@ impl Stack {
             self.services = left;
             taken
         };
-        let (lb, apps): (Vec<_>, Vec<_>) = (take(&|name| name == "lb"), take(&|name| name.starts_with("app-")));
+        let (lb, apps): (Vec<_>, Vec<_>) = (
+            take(&|name| BALANCERS.contains(&name)),
+            take(&|name| name.starts_with("app-")),
+        );
         for (what, group) in [("lb", lb), ("app", apps), ("dns", take(&|_| true))] {
             let stopping: Vec<_> = group
                 .into_iter()

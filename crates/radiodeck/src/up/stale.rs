@@ -94,11 +94,11 @@ impl PidFolder {
         }
     }
 
-    /// Ends what still runs, the balancer first, and forgets the folder. Gives what was ended. Blocks for some
+    /// Ends what still runs, the balancers first, and forgets the folder. Gives what was ended. Blocks for some
     /// seconds at the most.
     pub(crate) fn end_all(&self) -> Vec<Stale> {
         let mut stale = self.running();
-        stale.sort_by_key(|stale| stale.name != "lb");
+        stale.sort_by_key(|stale| !stale.name.starts_with("lb-"));
         for one in &stale {
             signal(one.pid, Signal::TERM);
         }

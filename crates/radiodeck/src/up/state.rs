@@ -12,8 +12,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct State {
     /// Process of `radiodeck up`.
     pub(crate) pid: u32,
-    /// The balancer.
+    /// The first balancer.
     pub(crate) http: SocketAddr,
+    /// The same with TLS.
+    pub(crate) https: SocketAddr,
+    /// The authority that vouches for the balancers' certificate, a PEM file.
+    pub(crate) ca: PathBuf,
     /// The name server, UDP and TCP.
     pub(crate) dns: SocketAddr,
     /// Address of the site.
@@ -39,6 +43,8 @@ pub(crate) struct ServiceState {
     pub(crate) pid: Option<u32>,
     /// Where it serves.
     pub(crate) listen: Option<SocketAddr>,
+    /// Where it serves with TLS.
+    pub(crate) https: Option<SocketAddr>,
     /// Its admin listener.
     pub(crate) admin: Option<SocketAddr>,
     /// Starts so far.
