@@ -28,6 +28,7 @@ mod config;
 mod connection;
 mod drain;
 mod forward;
+mod gather;
 mod handle;
 mod hedge;
 mod metrics;

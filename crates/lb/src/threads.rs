@@ -92,6 +92,7 @@ impl Threads {
 fn work(id: usize, shared: Arc<Shared>, listeners: Listeners<TcpListener>, stage: Receiver<Stage>) -> io::Result<()> {
     let runtime = Builder::new_current_thread()
         .enable_all()
+        .event_interval(256)
         .build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let listeners = Listeners::from_std(listeners)?;

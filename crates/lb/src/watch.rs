@@ -64,6 +64,8 @@ pub(crate) enum Alarm {
     Drain,
     /// The connection is idle and its place is needed.
     Evict,
+    /// The connection has been idle for a while and could do with less memory.
+    Rest,
 }
 
 /// When waiting for a server is given up before the deadline.
@@ -85,6 +87,8 @@ pub(crate) struct Watch {
     due_ms: [Cell<u64>; 2],
     /// Since when it is idle and may be given up for another, or [`NEVER`].
     idle_since_ms: Cell<u64>,
+    /// It wants to be told when it has been idle for a while.
+    may_rest: Cell<bool>,
     server: Option<Arc<Server>>,
     give_up: Cell<GiveUp>,
     alarm: Cell<Option<Alarm>>,
@@ -128,6 +132,15 @@ impl Watch {
 
     pub(crate) fn set_idle_since(&self, at_ms: u64) {
         self.idle_since_ms.set(at_ms);
+    }
+
+    /// Asks to be told, once, when it has been idle for a while.
+    pub(crate) fn offer_rest(&self) {
+        self.may_rest.set(true);
+    }
+
+    pub(crate) fn refuse_rest(&self) {
+        self.may_rest.set(false);
     }
 
     pub(crate) fn alarm(&self) -> Option<Alarm> {
@@ -191,6 +204,7 @@ impl Roster {
             slot: Cell::new(watches.len()),
             due_ms: [Cell::new(NEVER), Cell::new(NEVER)],
             idle_since_ms: Cell::new(NEVER),
+            may_rest: Cell::new(false),
             server,
             give_up: Cell::new(GiveUp::Never),
             alarm: Cell::new(None),
@@ -214,6 +228,19 @@ impl Roster {
     pub(crate) fn ring_all(&self, alarm: Alarm) {
         for watch in self.0.borrow().iter() {
             watch.ring(alarm);
+        }
+    }
+
+    /// Rings those that asked for it and were idle for `idle_ms` or longer.
+    pub(crate) fn rest(&self, idle_ms: u64, now_ms: u64) {
+        for watch in self.0.borrow().iter() {
+            if watch.may_rest.get()
+                && watch.alarm.get().is_none()
+                && watch.idle_since_ms.get().saturating_add(idle_ms) <= now_ms
+            {
+                watch.refuse_rest();
+                watch.ring(Alarm::Rest);
+            }
         }
     }
 

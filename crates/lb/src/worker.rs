@@ -37,6 +37,8 @@ const SLOW_SWEEP: u32 = 4;
 /// At the limit of connections, idle ones make room, so many at a time.
 const EVICT: usize = 32;
 const EVICT_IDLE_MS: u64 = 1000;
+/// So long idle, a connection gives its buffers back.
+const REST_IDLE_MS: u64 = 250;
 /// Between two log lines about floods.
 const FLOOD_PAUSE: Duration = Duration::from_secs(10);
 
@@ -235,7 +237,7 @@ impl Worker {
         }
         tokio::task::spawn_local(async move {
             let client = if announced {
-                place.announced(&mut stream, peer).await
+                Box::pin(place.announced(&mut stream, peer)).await
             } else {
                 Some(peer)
             };
@@ -265,6 +267,7 @@ impl Worker {
             round = round.wrapping_add(1);
             if round.is_multiple_of(SLOW_SWEEP) {
                 self.clients.sweep(now_ms);
+                self.clients.rest(REST_IDLE_MS, now_ms);
                 self.streams.sweep(now_ms);
                 for pool in &plan.pools {
                     pool.sweep(self.id, now_ms);

@@ -48,6 +48,7 @@ pub(crate) struct Client {
     config: Arc<ClientConfig>,
     phase: Cell<Phase>,
     refused: Cell<Option<Refused>>,
+    whole: Cell<bool>,
     ended: Cell<bool>,
     reset: Cell<bool>,
     cut_off: Cell<bool>,
@@ -85,6 +86,7 @@ impl Client {
             config,
             phase: Cell::new(Phase::Idle),
             refused: Cell::new(None),
+            whole: Cell::new(true),
             ended: Cell::new(false),
             reset: Cell::new(false),
             cut_off: Cell::new(false),
@@ -242,6 +244,21 @@ impl Client {
         self.watch.set_due(Side::Write, NEVER);
     }
 
+    /// Whether what has come from the client ends with a request, and no part of a
+    /// next one is here.
+    pub(super) fn set_whole(&self, whole: bool) {
+        self.whole.set(whole);
+    }
+
+    /// Whether nothing would be lost if all but the socket were forgotten.
+    pub(super) fn can_rest(&self) -> bool {
+        self.phase.get() == Phase::Idle
+            && self.whole.get()
+            && !self.is_writing()
+            && !self.ended.get()
+            && self.refused.get().is_none()
+    }
+
     /// Whether something waits to be taken.
     pub(crate) fn is_writing(&self) -> bool {
         self.watch.due(Side::Write) != NEVER
@@ -264,7 +281,7 @@ impl Client {
                 None
             }
             (Alarm::Evict, Phase::Idle) if !self.is_writing() => Some(End::Idle),
-            (Alarm::Due | Alarm::Evict | Alarm::ServerLost, _) => {
+            (Alarm::Due | Alarm::Evict | Alarm::Rest | Alarm::ServerLost, _) => {
                 self.watch.clear_alarm();
                 None
             }

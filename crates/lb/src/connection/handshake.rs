@@ -98,7 +98,7 @@ async fn while_awaited<T>(client: &Client, step: impl Future<Output = T>) -> Opt
             Some(Alarm::Evict) => false,
             Some(Alarm::Due) => !client.is_late(),
             Some(Alarm::Drain) => client.is_about_to_ask() && !client.is_late(),
-            Some(Alarm::ServerLost) => true,
+            Some(Alarm::ServerLost | Alarm::Rest) => true,
         };
         if goes_on {
             client.watch.clear_alarm();

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
 use super::client::{Client, Phase};
 use super::held::Held;
@@ -53,6 +54,11 @@ impl ClientIo {
         (self.stream, self.held.take())
     }
 
+    /// The socket below.
+    pub(super) fn tcp(&self) -> &TcpStream {
+        self.stream.tcp()
+    }
+
     /// hyper does not read while a request is being answered and flushes at each
     /// turn, so this is where a reset is seen. Closing its side, or sending the
     /// next request early, is a client's right and wakes nobody more than once.
@@ -81,6 +87,7 @@ impl AsyncRead for ClientIo {
             if this.held.has_free() {
                 this.held.pass_on(buf);
                 this.fresh = false;
+                this.client.set_whole(this.scanner.is_between() && this.held.is_empty());
                 this.held.count(this.scanner.carried_bytes());
                 return Poll::Ready(Ok(()));
             }
@@ -150,6 +157,7 @@ impl ClientIo {
         if let Some(number) = self.scanner.undecided() {
             self.client.set_undecided(number);
         }
+        self.client.set_whole(self.scanner.is_between() && self.held.is_empty());
         let fits = self.held.count(self.scanner.carried_bytes());
         let refused = refused.or_else(|| {
             (!fits).then_some(Refused {

@@ -5,45 +5,36 @@
 pub(crate) mod client;
 pub(crate) mod handshake;
 mod held;
+mod http1;
 pub(crate) mod http2;
 mod io;
 mod pace;
 pub(crate) mod peer;
 pub(crate) mod proxy_protocol;
 pub(crate) mod requester;
+mod rest;
 mod stream;
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
-use hyper::server::conn::http1::Builder;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::debug;
 
-use self::client::{Client, Phase};
+use self::client::Client;
 use self::io::ClientIo;
-use self::requester::Requester;
 use self::stream::Stream;
 use crate::access_log::Record;
-use crate::handle::handle;
 use crate::problem::Problem;
 use crate::respond;
 use crate::tls::Tls;
 use crate::tunnel::{self, Ended, ServerSide};
-use crate::watch::Alarm;
 use crate::worker::Worker;
 
-/// Largest read from a client at once, bytes.
-const MAX_BUFFER_BYTES: usize = 128 * 1024;
 /// After a refusal, what the client still sends is read for this long and this
 /// far, so that it reads the answer before it meets a reset.
 const LINGER: Duration = Duration::from_millis(500);
@@ -61,6 +52,8 @@ pub(crate) enum End {
     Switched(Box<ServerSide>),
     /// Nobody is missing an answer.
     Idle,
+    /// The same, but the client may come back: it goes on without hyper until then.
+    Resting,
     /// The client has reset the connection and takes no answer.
     Gone,
     /// An answer is still owed, outside of hyper.
@@ -73,113 +66,70 @@ pub(crate) enum End {
     Http2,
 }
 
-/// hyper's settings.
-fn builder(max_head_bytes: usize) -> Builder {
-    let mut builder = Builder::new();
-    builder
-        // A client that has sent all it wants may close its side and still gets
-        // its answer.
-        .half_close(true)
-        .header_read_timeout(None)
-        // The scanner refuses at the configured size; this is the net below it.
-        .max_header_size(max_head_bytes + 1024)
-        .max_buf_size(MAX_BUFFER_BYTES.max(2 * max_head_bytes));
-    builder
+/// Serves a connection until it ends; with `secure` TLS is spoken on it.
+///
+/// What is needed at its beginning, at its end and while something is asked for is
+/// on the heap and goes again: most connections are idle most of the time.
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr, secure: bool) {
+    let Some((client, mut io)) = Box::pin(open(&worker, stream, peer, secure)).await else {
+        return;
+    };
+    let end = loop {
+        let (end, after) = Box::pin(http1::speak(&worker, &client, io, peer)).await;
+        io = after;
+        if !matches!(end, End::Resting) {
+            break end;
+        }
+        if let Some(end) = rest::rest(&client, &io).await {
+            break end;
+        }
+    };
+    Box::pin(close(worker, client, *io, end, peer)).await;
 }
 
-/// Serves a connection until it ends; with `secure` TLS is spoken on it.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr, secure: bool) {
+/// Makes what speaks HTTP/1 on a connection. `None` if it is over already, which
+/// it is after HTTP/2, too.
+async fn open(
+    worker: &Rc<Worker>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    secure: bool,
+) -> Option<(Rc<Client>, Box<ClientIo>)> {
     // Without it a split write waits for a delayed acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%peer, %error, "client left at once");
-        return;
+        return None;
     }
     let tls = worker.shared.tls.as_ref().filter(|_| secure).map(Tls::now);
-    let client = Rc::new(Client::new(&worker, peer, tls.as_deref()));
+    let client = Rc::new(Client::new(worker, peer, tls.as_deref()));
     let http2 = worker.plan().config.http2.enabled;
     let stream = match tls {
         None => Stream::Plain(stream),
-        // Apart, so that what a handshake needs takes no room on plain connections.
-        Some(tls) => match Box::pin(handshake::handshake(
-            &worker,
-            &client,
-            stream,
-            tls.server(http2).clone(),
-        ))
-        .await
-        {
+        Some(tls) => match handshake::handshake(worker, &client, stream, tls.server(http2).clone()).await {
             Some(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
                 let who = client.peer.clone();
                 drop(client);
-                return Box::pin(http2::serve(worker, Stream::Tls(stream), peer, who, Vec::new())).await;
+                Box::pin(http2::serve(worker.clone(), Stream::Tls(stream), peer, who, Vec::new())).await;
+                return None;
             }
             Some(stream) => Stream::Tls(stream),
-            None => return,
+            None => return None,
         },
     };
-    let builder = builder(client.config().max_head_bytes);
-    let io = TokioIo::new(ClientIo::new(stream, client.clone(), worker.clone(), http2 && !secure));
-    let service = {
-        let (worker, client) = (worker.clone(), client.clone());
-        service_fn(move |request| handle(worker.clone(), Requester::Connection(client.clone()), request))
-    };
-    let mut connection = builder.serve_connection(io, service);
+    let io = ClientIo::new(stream, client.clone(), worker.clone(), http2 && !secure);
+    Some((client, Box::new(io)))
+}
 
-    let end = poll_fn(|cx| {
-        client.watch.listen(cx);
-        let mut drains = client.watch.alarm() == Some(Alarm::Drain);
-        if drains {
-            client.watch.clear_alarm();
-        }
-        loop {
-            match Pin::new(&mut connection).poll(cx) {
-                Poll::Ready(_) if client.was_cut_off() => return Poll::Ready(End::CutOff),
-                Poll::Ready(Ok(())) => {
-                    return Poll::Ready(client.take_switched().map_or(End::Closed, End::Switched));
-                }
-                Poll::Ready(Err(error)) => {
-                    debug!(%peer, %error, "client connection ended");
-                    return Poll::Ready(End::Closed);
-                }
-                Poll::Pending => {}
-            }
-            // Only after a look at the socket: a request may have come just now.
-            // A drain rings again, so whoever is spared is looked at once more.
-            if !std::mem::take(&mut drains) || client.is_about_to_ask() {
-                break;
-            }
-            Pin::new(&mut connection).graceful_shutdown();
-        }
-        if client.was_reset() {
-            debug!(%peer, "client broke off");
-            return Poll::Ready(End::Gone);
-        }
-        if client.is_http2() {
-            return Poll::Ready(End::Http2);
-        }
-        // Only now: what came in a moment ago may have been in time.
-        if let Some(end) = client.rung() {
-            return Poll::Ready(end);
-        }
-        match client.refused() {
-            // A body that went wrong is answered by way of its reader; a head,
-            // once the requests before it are answered, from here.
-            Some(refused) if !refused.in_body && client.phase() != Phase::Busy && !client.is_writing() => {
-                Poll::Ready(End::Answer(refused.problem))
-            }
-            _ => Poll::Pending,
-        }
-    })
-    .await;
-
+/// Does what is left to do for a connection that ends so.
+async fn close(worker: Rc<Worker>, client: Rc<Client>, io: ClientIo, end: End, peer: SocketAddr) {
     let who = client.peer.clone();
-    let (stream, early) = connection.into_parts().io.into_inner().into_parts();
+    let (stream, early) = io.into_parts();
     match end {
         End::Idle if stream.takes_leave() => take_leave(stream).await,
         // Without room for what the client has sent already, there is no tunnel.
         End::Switched(_) if client.refused().is_some() => cut(&stream),
         End::Switched(server) => Box::pin(tunnel(&worker, &client, stream, early, *server)).await,
-        End::Idle | End::Gone => {}
+        End::Idle | End::Gone | End::Resting => {}
         End::Closed if client.has_ended() => {}
         End::Closed if worker.shared.is_draining() => linger(stream, LINGER, LINGER_BYTES).await,
         End::Closed => linger(stream, LONG_LINGER, LONG_LINGER_BYTES).await,
@@ -187,7 +137,6 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
             Record::refused(&worker, &who, respond::status(problem));
             answer(&worker, stream, problem).await;
         }
-        // On the heap: most connections never need the room.
         End::Http2 => Box::pin(http2::serve(worker, stream, peer, who, early)).await,
         End::Stalled | End::CutOff => {
             worker.stats().timeouts.add(u64::from(matches!(end, End::Stalled)));

@@ -195,6 +195,11 @@ impl Scanner {
         Ok(1)
     }
 
+    /// Whether a next message would begin now.
+    pub(crate) fn is_between(&self) -> bool {
+        self.state == State::Lead
+    }
+
     /// Whether the bytes that came last are the beginning of a head whose end
     /// has not come yet.
     pub(crate) fn is_in_head(&self) -> bool {

@@ -16,6 +16,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::gather;
 use crate::metrics::{Counter, Traffic};
 use crate::pool::server::Server;
 use crate::pool::view::Link;
@@ -129,7 +130,7 @@ impl AsyncWrite for ServerIo {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        let result = gather::poll_write(&mut self.stream, cx, bufs);
         self.written(result)
     }
 
