@@ -221,7 +221,7 @@ impl Client {
     /// Why no more of the request's body will come, if so.
     pub(crate) fn body_problem(&self) -> Option<Problem> {
         // What is wrong behind the body is nothing to it.
-        if let Some(refused) = self.refused.get() {
+        if let Some(refused) = self.refused.get().filter(|refused| refused.in_body) {
             return Some(refused.problem);
         }
         self.is_late().then_some(Problem::BodyTooSlow)
