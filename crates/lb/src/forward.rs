@@ -37,13 +37,11 @@ pub(crate) async fn forward(
     outgoing: Outgoing,
     record: &mut Record,
 ) -> Result<Response<AnswerBody>, Problem> {
-    let _entered = match view.gate.enter() {
-        Some(entered) => entered,
-        None => {
-            view.traffic(worker.id).shed.add(1);
-            return Err(Problem::Overloaded);
-        }
+    let Some(entered) = view.gate.enter() else {
+        view.traffic(worker.id).shed.add(1);
+        return Err(Problem::Overloaded);
     };
+    let _entered = outgoing.hold(entered);
     let mut course = Course {
         key,
         tried: Vec::new(),
@@ -271,7 +269,7 @@ async fn attempt(
             link.server.succeeded();
             let elapsed_us = began.elapsed().as_micros() as u64;
             worker.server_traffic(link, |traffic| traffic.answered(response.status(), elapsed_us));
-            view.gate.record(elapsed_us);
+            view.gate.record(outgoing.waited_since(began).as_micros() as u64);
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 let switched = switch(upstream, place.take()).await;
                 let server = Box::new(switched.map_err(Lost::seen)?);
@@ -283,7 +281,7 @@ async fn attempt(
         }
         Err(mut lost) => {
             if lost.problem == Problem::FirstByteTimeout {
-                view.gate.record(began.elapsed().as_micros() as u64);
+                view.gate.record(outgoing.waited_since(began).as_micros() as u64);
             }
             // What the client did to its own body is not the server's fault.
             if let Some(problem) = outgoing.source().and_then(Source::failure) {
