@@ -35,8 +35,9 @@ pub(crate) async fn place(
 async fn wait(worker: &Worker, view: &PoolView, tried: &[u64], key: Option<u64>) -> Result<Place, Problem> {
     let traffic = view.traffic(worker.id);
     let deadline_ms = worker.clock.now_ms() + view.pool.config.queue.timeout_ms;
+    let mut tried = tried.to_vec();
     loop {
-        let joined = view.pool.line.join(tried, || match view.pick_now(tried, key) {
+        let joined = view.pool.line.join(&tried, || match view.pick_now(&tried, key) {
             Pick::Server(link, place) => Some((link, place)),
             Pick::Full | Pick::Nobody => None,
         });
@@ -53,11 +54,13 @@ async fn wait(worker: &Worker, view: &PoolView, tried: &[u64], key: Option<u64>)
             traffic.queue_timeouts.add(1);
             return Err(Problem::QueueTimeout);
         };
-        // Forgotten by the pool in the meantime: to the end of the line again, with
-        // what is left of the time.
         if let Some(link) = view.link(place.server()) {
             return Ok((link, place));
         }
+        // Forgotten by the pool in the meantime, or new in the pool that a reload has
+        // put in its place: to the end of the line again, with what is left of the
+        // time, and not for a place there.
+        tried.push(place.server().id);
     }
 }
 
