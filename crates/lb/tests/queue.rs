@@ -244,3 +244,19 @@ async fn a_server_that_a_reload_adds_is_passed_on_by_those_that_cannot_use_it() 
         assert_eq!(client.read("GET").await.text(), "done");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deadline_of_a_whole_request_counts_while_it_waits() {
+    let switch = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n";
+    let app = App::doing(move |_| Reply::Raw(switch.into())).await;
+    let pool = "max_requests = 1\nqueue.timeout_ms = 60000\nupstream.request_ms = 300";
+    let balancer = Balancer::in_front_of(&[&app], pool, "").await;
+    // A tunnel takes the only place, and no such deadline ends it.
+    let mut tunnel = Client::connect(balancer.address).await;
+    let ask = "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n";
+    tunnel.send(ask).await;
+    assert_eq!(tunnel.read("GET").await.status, 101);
+    assert_eq!(get(balancer.address, "a", "/").await.status, 504);
+    assert_eq!(balancer.metric("lb_queue_timeouts_total"), 0);
+    until(&balancer, "lb_queue", 0).await;
+}
