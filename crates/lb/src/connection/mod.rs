@@ -20,6 +20,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use http::HeaderValue;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -185,7 +186,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         End::Closed => linger(stream, LONG_LINGER, LONG_LINGER_BYTES).await,
         End::Answer(problem) => {
             Record::refused(&worker, &who, respond::status(problem));
-            answer(&worker, stream, problem).await;
+            answer(&worker, stream, problem, who.hsts.as_ref()).await;
         }
         // On the heap: most connections never need the room.
         End::Http2 => Box::pin(http2::serve(worker, stream, peer, who, early)).await,
@@ -212,9 +213,9 @@ async fn tunnel(worker: &Worker, client: &Client, mut stream: Stream, early: Vec
 }
 
 /// Writes an answer past hyper and ends the connection.
-async fn answer(worker: &Worker, mut stream: Stream, problem: Problem) {
+async fn answer(worker: &Worker, mut stream: Stream, problem: Problem, hsts: Option<&HeaderValue>) {
     worker.refused(problem);
-    let bytes = respond::raw(problem, &worker.plan().config.errors);
+    let bytes = respond::raw(problem, &worker.plan().config.errors, hsts);
     if let Ok(Ok(())) = timeout(LINGER, stream.write_all(&bytes)).await {
         linger(stream, LINGER, LINGER_BYTES).await;
     }
