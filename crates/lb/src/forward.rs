@@ -37,13 +37,11 @@ pub(crate) async fn forward(
     outgoing: Outgoing,
     record: &mut Record,
 ) -> Result<Response<AnswerBody>, Problem> {
-    let _entered = match view.gate.enter() {
-        Some(entered) => entered,
-        None => {
-            view.traffic(worker.id).shed.add(1);
-            return Err(Problem::Overloaded);
-        }
+    let Some(entered) = view.gate.enter() else {
+        view.traffic(worker.id).shed.add(1);
+        return Err(Problem::Overloaded);
     };
+    let _entered = outgoing.hold(entered);
     let mut course = Course {
         key,
         tried: Vec::new(),
@@ -55,10 +53,10 @@ pub(crate) async fn forward(
     let attempts = plan.config.retry.attempts;
     plan.budget.deposit();
     for attempt in 1..=attempts {
-        let (mut link, place) = match queue::place(worker, view, &course.tried, key).await? {
+        let (mut link, place) = match queue::place(worker, view, &course.tried, key, outgoing.due_ms()).await? {
             Some(place) => place,
             // Rare: kept out of what every connection has room for.
-            None => match Box::pin(next_round(worker, plan, view, &mut course)).await? {
+            None => match Box::pin(next_round(worker, plan, view, &mut course, outgoing.due_ms())).await? {
                 Some(place) => place,
                 None => break,
             },
@@ -121,22 +119,23 @@ async fn next_round(
     plan: &PlanView,
     view: &PoolView,
     course: &mut Course,
+    due_ms: u64,
 ) -> Result<Option<Place>, Problem> {
     let Some(last) = course.tried.pop() else {
         return Ok(None);
     };
     let backoff_ms = plan.config.retry.backoff_ms;
     let pause = retry::pause(backoff_ms, course.rounds);
-    let passed_ms = worker.clock.now_ms() - course.began_ms;
-    if backoff_ms == 0 || passed_ms + pause.as_millis() as u64 > view.pool.config.upstream.first_byte_ms {
+    let deadline_ms = due_ms.min(course.began_ms + view.pool.config.upstream.first_byte_ms);
+    if backoff_ms == 0 || worker.clock.now_ms() + pause.as_millis() as u64 > deadline_ms {
         return Ok(None);
     }
     sleep(pause).await;
     course.rounds += 1;
     course.tried.clear();
-    match queue::place(worker, view, &[last], course.key).await? {
+    match queue::place(worker, view, &[last], course.key, due_ms).await? {
         Some(place) => Ok(Some(place)),
-        None => queue::place(worker, view, &[], course.key).await,
+        None => queue::place(worker, view, &[], course.key, due_ms).await,
     }
 }
 
@@ -271,7 +270,7 @@ async fn attempt(
             link.server.succeeded();
             let elapsed_us = began.elapsed().as_micros() as u64;
             worker.server_traffic(link, |traffic| traffic.answered(response.status(), elapsed_us));
-            view.gate.record(elapsed_us);
+            view.gate.record(outgoing.waited_since(began).as_micros() as u64);
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 let switched = switch(upstream, place.take()).await;
                 let server = Box::new(switched.map_err(Lost::seen)?);
@@ -283,7 +282,7 @@ async fn attempt(
         }
         Err(mut lost) => {
             if lost.problem == Problem::FirstByteTimeout {
-                view.gate.record(began.elapsed().as_micros() as u64);
+                view.gate.record(outgoing.waited_since(began).as_micros() as u64);
             }
             // What the client did to its own body is not the server's fault.
             if let Some(problem) = outgoing.source().and_then(Source::failure) {

@@ -282,6 +282,8 @@ impl Body for ClientBody {
                 let bytes = frame.data_ref().map_or(0, Bytes::len);
                 this.client.answer_offered(bytes);
                 this.record.sent(bytes);
+                // Behind trailers nobody asks for more.
+                this.complete |= frame.is_trailers();
             }
             Some(Err(CutOff)) => {
                 this.record.ended(Ended::ByServer);

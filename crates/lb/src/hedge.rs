@@ -57,8 +57,8 @@ impl Hedge {
 }
 
 /// An attempt on the server of `link`, with a second one beside it if it takes
-/// long. A failure is that of the attempt that was left last: its server is in
-/// `link` then, and any other that failed among those tried.
+/// long. In `link` is then the server whose answer this is, or whose failure: that
+/// of the attempt that was left last. Any other that failed is among those tried.
 pub(crate) async fn race(
     worker: &Rc<Worker>,
     view: &PoolView,
@@ -117,6 +117,7 @@ async fn contest(
     } else {
         (&second_link, &first_link)
     };
+    *link = ended.clone();
     if is_good(&result) {
         traffic.hedge_wins.add(u64::from(!second_is_left));
         return result;
@@ -132,7 +133,10 @@ async fn contest(
             *link = left.clone();
             other
         }
-        (Ok(_), Ok(good)) => Ok(good),
+        (Ok(_), Ok(other)) => {
+            *link = left.clone();
+            Ok(other)
+        }
         // An error told by a server is better than one told by nobody.
         (Ok(error), Err(lost)) => {
             failed(worker, view, left, &lost);

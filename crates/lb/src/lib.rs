@@ -6,16 +6,21 @@
 //! ([`queue`]) on a server of the [`pool`], whose turn it is by [`balance`], sends
 //! it there over a kept connection ([`upstream`]), and again elsewhere if that
 //! fails and [`retry`] allows it. What is too much is refused before that
-//! ([`overload`]). Beside that, on the main runtime: [`pool::discovery`] finds
-//! servers, [`check`] asks how they are, and [`operator`] takes them out and puts
-//! them back by hand.
+//! ([`overload`]). A server that switches protocols gets a [`tunnel`]. In the end
+//! there is a line in the [`access_log`]. Beside that, on the main runtime:
+//! [`pool::discovery`] finds servers, [`check`] asks how they are, and [`operator`]
+//! takes them out and puts them back by hand.
 //!
 //! Facts that everything relies on:
 //! - A worker is one thread. What is used within a request is not shared.
-//! - A request and the connection to its server are driven by one task.
-//! - Nothing has a timer of its own; see [`watch`]. Only the pause after all
-//!   servers have failed a request and the delay of [`hedge`], if that is on, do.
-//! - Answers and bodies are streamed, never collected.
+//! - A request and its connection to a server are driven by one task. Only HTTP/2
+//!   connections, which many requests share, have tasks of their own.
+//! - A request keeps to the [`plan`] that it began with.
+//! - The deadlines of requests and of idle connections have no timers: see [`watch`].
+//!   Timers are for what is rare: the pause after all servers have failed a request,
+//!   the delay of [`hedge`] if that is on, and the last moments of a connection.
+//! - Answers and bodies are streamed. Of a request's body the first 64 KB are kept
+//!   until the answer, to send it again; of an answer nothing is.
 //!
 //! Never here: anything that knows stations, databases or DNS records.
 

@@ -2,11 +2,13 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use hyper::body::Incoming;
 
 use crate::connection::requester::Requester;
+use crate::overload::Place;
 use crate::request::body::{RequestBody, Source};
 use crate::retry::is_idempotent;
 use crate::watch::{NEVER, Watch};
@@ -107,6 +109,24 @@ impl Outgoing {
     /// The client's body, if there is one.
     pub(crate) fn source(&self) -> Option<&Source> {
         self.body.as_deref()
+    }
+
+    /// Keeps its place in the pool until it is answered. Answers it if the caller has
+    /// to: without a body there is no time in which the place is not needed.
+    pub(crate) fn hold(&self, place: Place) -> Option<Place> {
+        match &self.body {
+            Some(source) => {
+                source.hold(place);
+                None
+            }
+            None => Some(place),
+        }
+    }
+
+    /// How long servers have had all that there is of it, if it began then.
+    pub(crate) fn waited_since(&self, began: Instant) -> Duration {
+        let moved = self.source().and_then(Source::moved_at);
+        moved.map_or(began, |moved| moved.max(began)).elapsed()
     }
 
     /// The request for one attempt; `watch` is the deadline of that attempt.

@@ -108,7 +108,9 @@ impl Limiter {
 }
 
 /// One worker's side of a pool's limit. Counts what waits for the head of its
-/// answer: an event stream that runs for hours is no work any more.
+/// answer: an event stream that runs for hours is no work any more, and a request
+/// whose client is still sending it is none yet. Otherwise a few slow clients
+/// could take all the room.
 #[derive(Debug)]
 pub(crate) struct Gate {
     waiting: Share,
@@ -118,7 +120,24 @@ pub(crate) struct Gate {
 }
 
 /// A place within the limit, given back when dropped.
-pub(crate) struct Place<'a>(&'a Gate);
+pub(crate) struct Place {
+    gate: Rc<Gate>,
+    counted: Cell<bool>,
+}
+
+impl Place {
+    /// Whether it is the servers' turn, so that the request counts.
+    pub(crate) fn count(&self, counted: bool) {
+        if self.counted.replace(counted) == counted {
+            return;
+        }
+        if counted {
+            self.gate.waiting.enter();
+        } else {
+            self.gate.waiting.leave();
+        }
+    }
+}
 
 impl Gate {
     pub(crate) fn new(limiter: &Limiter) -> Self {
@@ -131,12 +150,15 @@ impl Gate {
     }
 
     /// `None` if there is no room.
-    pub(crate) fn enter(&self) -> Option<Place<'_>> {
+    pub(crate) fn enter(self: &Rc<Self>) -> Option<Place> {
         if self.waiting.total() >= self.limit.get() {
             return None;
         }
         self.waiting.enter();
-        Some(Place(self))
+        Some(Place {
+            gate: self.clone(),
+            counted: Cell::new(true),
+        })
     }
 
     /// The head of an answer has come, or was given up, after `elapsed_us`.
@@ -162,9 +184,9 @@ impl Gate {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.waiting.leave();
+        self.count(false);
     }
 }
 
@@ -184,7 +206,7 @@ mod tests {
     #[test]
     fn what_one_worker_has_let_in_takes_room_from_the_other_after_a_sweep() {
         let limiter = limiter(1, 3);
-        let gates = [Gate::new(&limiter), Gate::new(&limiter)];
+        let gates = [Rc::new(Gate::new(&limiter)), Rc::new(Gate::new(&limiter))];
         let sweep = || {
             for id in [0, 1, 0] {
                 gates[id].sweep(&limiter, id, Duration::ZERO);
@@ -202,7 +224,7 @@ mod tests {
     #[test]
     fn the_limit_follows_how_long_answers_take() {
         let limiter = limiter(10, 100);
-        let gate = Gate::new(&limiter);
+        let gate = Rc::new(Gate::new(&limiter));
         for (elapsed_us, expected) in [(1000, 100), (60_000_000, 10)] {
             for second in 0..20 {
                 for _ in 0..10 {

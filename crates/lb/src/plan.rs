@@ -39,12 +39,8 @@ impl Plan {
 
     /// The plan after this one. A pool that is as it was stays the very same; one
     /// that has changed takes over the servers that both have, with all that is
-    /// known of them.
-    ///
-    /// # Errors
-    /// A key has changed that only a restart can change.
-    pub(crate) fn next(&self, config: Config) -> Result<Self, ConfigError> {
-        self.refuse_fixed(&config)?;
+    /// known of them. From here on they go by its rules, so it has to come into force.
+    pub(crate) fn next(&self, config: Config) -> Self {
         let pools =
             config.pools.iter().map(
                 |wanted| match self.pools.iter().find(|pool| pool.config.name == wanted.name) {
@@ -54,7 +50,7 @@ impl Plan {
                 },
             );
         let pools = pools.collect();
-        Ok(Self::of(self.generation + 1, config, pools))
+        Self::of(self.generation + 1, config, pools)
     }
 
     fn of(generation: u64, config: Config, pools: Vec<Arc<Pool>>) -> Self {
@@ -68,7 +64,10 @@ impl Plan {
     }
 
     /// Sockets and threads are made once.
-    fn refuse_fixed(&self, new: &Config) -> Result<(), ConfigError> {
+    ///
+    /// # Errors
+    /// A key has changed that only a restart can change.
+    pub(crate) fn refuse_fixed(&self, new: &Config) -> Result<(), ConfigError> {
         let fixed = [
             ("listen", new.listen == self.config.listen),
             ("tls.listen", new.tls.listen == self.config.tls.listen),

@@ -16,27 +16,35 @@ use crate::worker::Worker;
 /// A server and a place on it.
 pub(crate) type Place = (Rc<Link>, InFlight);
 
-/// A place on the next server to ask, none of `tried`. `None` if there is no such
-/// server.
+/// A place on the next server to ask, none of `tried`, for a request that has to be
+/// over by `due_ms`. `None` if there is no such server.
 pub(crate) async fn place(
     worker: &Worker,
     view: &PoolView,
     tried: &[u64],
     key: Option<u64>,
+    due_ms: u64,
 ) -> Result<Option<Place>, Problem> {
     match view.pick(tried, key) {
         Pick::Server(link, place) => Ok(Some((link, place))),
         Pick::Nobody => Ok(None),
         // Apart, so that the many who do not wait do not carry the room for it.
-        Pick::Full => Box::pin(wait(worker, view, tried, key)).await.map(Some),
+        Pick::Full => Box::pin(wait(worker, view, tried, key, due_ms)).await.map(Some),
     }
 }
 
-async fn wait(worker: &Worker, view: &PoolView, tried: &[u64], key: Option<u64>) -> Result<Place, Problem> {
+async fn wait(
+    worker: &Worker,
+    view: &PoolView,
+    tried: &[u64],
+    key: Option<u64>,
+    due_ms: u64,
+) -> Result<Place, Problem> {
     let traffic = view.traffic(worker.id);
     let deadline_ms = worker.clock.now_ms() + view.pool.config.queue.timeout_ms;
+    let mut tried = tried.to_vec();
     loop {
-        let joined = view.pool.line.join(tried, || match view.pick_now(tried, key) {
+        let joined = view.pool.line.join(&tried, || match view.pick_now(&tried, key) {
             Pick::Server(link, place) => Some((link, place)),
             Pick::Full | Pick::Nobody => None,
         });
@@ -49,15 +57,20 @@ async fn wait(worker: &Worker, view: &PoolView, tried: &[u64], key: Option<u64>)
             }
         };
         traffic.queued.add(1);
-        let Some(place) = handed(worker, ticket, deadline_ms).await else {
+        let Some(place) = handed(worker, ticket, deadline_ms.min(due_ms)).await else {
+            if due_ms < deadline_ms {
+                return Err(Problem::RequestTimeout);
+            }
             traffic.queue_timeouts.add(1);
             return Err(Problem::QueueTimeout);
         };
-        // Forgotten by the pool in the meantime: to the end of the line again, with
-        // what is left of the time.
         if let Some(link) = view.link(place.server()) {
             return Ok((link, place));
         }
+        // Forgotten by the pool in the meantime, or new in the pool that a reload has
+        // put in its place: to the end of the line again, with what is left of the
+        // time, and not for a place there.
+        tried.push(place.server().id);
     }
 }
 

@@ -65,7 +65,8 @@ pub(crate) fn problem(problem: Problem, form: ErrorForm, errors: &ErrorsConfig, 
 }
 
 /// An error answer as bytes, for a connection that HTTP has to be put aside on.
-pub(crate) fn raw(problem: Problem, errors: &ErrorsConfig) -> Vec<u8> {
+/// `hsts` is what it says of plain HTTP.
+pub(crate) fn raw(problem: Problem, errors: &ErrorsConfig, hsts: Option<&HeaderValue>) -> Vec<u8> {
     let status = status(problem);
     let id = id::generate();
     let (content_type, body) = page(status, problem, ErrorForm::Html, errors, &id);
@@ -73,9 +74,12 @@ pub(crate) fn raw(problem: Problem, errors: &ErrorsConfig) -> Vec<u8> {
         StatusCode::SERVICE_UNAVAILABLE => "retry-after: 1\r\n",
         _ => "",
     };
+    let hsts = hsts.map_or(String::new(), |value| {
+        format!("strict-transport-security: {}\r\n", text(value))
+    });
     format!(
         "HTTP/1.1 {} {}\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
-         x-request-id: {}\r\n{retry}connection: close\r\n\r\n{body}",
+         x-request-id: {}\r\n{retry}{hsts}connection: close\r\n\r\n{body}",
         status.as_str(),
         status.canonical_reason().unwrap_or_default(),
         body.len(),
@@ -140,9 +144,9 @@ fn page(
     }
 }
 
-/// A request's id for a page. What a trusted proxy has sent was checked.
-fn text(id: &HeaderValue) -> &str {
-    id.to_str().unwrap_or("none")
+/// A request's id, or another value that was made or checked here.
+fn text(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or("none")
 }
 
 #[cfg(test)]

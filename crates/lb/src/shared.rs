@@ -73,14 +73,16 @@ impl Shared {
     /// What cannot be changed while it runs; nothing has changed then.
     pub(crate) fn reload(&self, config: Config) -> Result<String, ConfigError> {
         let old = self.plan();
-        // Opened first: a plan that has been made cannot be refused any more.
+        // Whatever can fail comes first, and certificates last: nothing that comes
+        // behind them can be refused.
+        old.refuse_fixed(&config)?;
         let log = AccessLog::open(&config.access_log)?;
-        let new = Arc::new(old.next(config)?);
+        if let Some(tls) = &self.tls {
+            tls.reload(&config.tls)?;
+        }
+        let new = Arc::new(old.next(config));
         self.access_log.switch(log);
         let generation = new.generation;
-        if let Some(tls) = &self.tls {
-            tls.reload(&new.config.tls)?;
-        }
         for pool in new.pools_beside(&old) {
             discovery::start(pool);
         }

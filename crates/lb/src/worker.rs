@@ -39,6 +39,11 @@ const EVICT: usize = 32;
 const EVICT_IDLE_MS: u64 = 1000;
 /// So long idle, a connection gives its buffers back.
 const REST_IDLE_MS: u64 = 250;
+/// In a drain: between two looks whether all clients are gone, the first looks, each
+/// of which rings, and how seldom later ones do.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+const BUSY_LOOKS: u32 = 25;
+const RARE_RING: u32 = 10;
 /// Between two log lines about floods.
 const FLOOD_PAUSE: Duration = Duration::from_secs(10);
 
@@ -173,13 +178,17 @@ impl Worker {
         if let Some(https) = listeners.https {
             self.accept_the_rest(https, true);
         }
-        loop {
-            // Again and again: a connection may be accepted after the first ring.
-            self.clients.ring_all(Alarm::Drain);
+        for look in 0u32.. {
+            // Again and again: a connection may be accepted after the first ring, and
+            // whoever is about to ask is spared for a moment. Those that stay have heard
+            // it then, and waking them all at each look would take time from the others.
+            if look < BUSY_LOOKS || look.is_multiple_of(RARE_RING) {
+                self.clients.ring_all(Alarm::Drain);
+            }
             if self.stats().open.load(Relaxed) == 0 {
                 break;
             }
-            sleep(Duration::from_millis(20)).await;
+            sleep(DRAIN_LOOK).await;
         }
         sweeper.abort();
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use support::{Balancer, Bare, Client, PATIENCE, get};
+use support::{Balancer, Bare, Client, PATIENCE, eventually, get};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const TOO_LARGE: &str = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\n\r\ntoo much";
@@ -170,4 +170,27 @@ async fn rfc_9110_15_2_informational_answers_come_in_any_number_and_not_for_ever
     let balancer = in_front_of(&server).await;
     assert_eq!(get(balancer.address, "a", "/some").await.text(), "hi");
     assert_eq!(get(balancer.address, "a", "/forever").await.status, 502);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_neither_sends_its_body_nor_takes_the_answer_is_cut() {
+    let server = Bare::serving(|mut stream, _, _| async move {
+        let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        while sent.is_ok() {
+            sent = stream.write_all(&[b'x'; 1 << 16]).await;
+        }
+    })
+    .await;
+    let top = "workers = 1\n[client]\nbody_ms = 300\nsend_ms = 1000";
+    let balancer = Balancer::in_front_of_addresses(&[server.address], "", top).await;
+    let mut client = Client::connect(balancer.address).await;
+    client.send(post(1000)).await;
+    client.stream.readable().await.expect("an answer");
+    eventually("the connection is gone", async || {
+        match balancer.metric("lb_connections_open") {
+            0 => Ok(()),
+            open => Err(format!("{open} open")),
+        }
+    })
+    .await;
 }

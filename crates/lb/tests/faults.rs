@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use support::{App, Balancer, Client, Reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -370,62 +369,4 @@ async fn the_clean_end_of_an_answer_without_length_is_one_for_every_client() {
         let request = format!("GET / HTTP/{version}\r\nHost: a\r\nConnection: close\r\n\r\n");
         assert_eq!(see(balancer.address, request).await, Saw::Good, "{version}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_all_servers_have_failed_goes_round_again_after_a_pause() {
-    // Each fails the first request it gets and is well from then on.
-    let mut apps = Vec::new();
-    for _ in 0..2 {
-        let asked = AtomicUsize::new(0);
-        let script = move |_: &support::app::Seen| match asked.fetch_add(1, Ordering::Relaxed) {
-            0 => Reply::RawReset(vec![]),
-            _ => Reply::Ok("good"),
-        };
-        apps.push(App::doing(script).await);
-    }
-    let balancer = Balancer::in_front_of(&[&apps[0], &apps[1]], "", "workers = 1").await;
-    let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-    assert_eq!(see(balancer.address, request.into()).await, Saw::Good);
-    assert_eq!(balancer.metric("lb_retries_total"), 2);
-    assert_eq!(apps[0].count() + apps[1].count(), 3);
-    assert_eq!(
-        apps[0].count().abs_diff(apps[1].count()),
-        1,
-        "not twice in a row to one server"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_post_to_the_only_server_waits_out_the_moment_in_which_it_is_restarted() {
-    let app = App::saying("good").await;
-    let top = "[retry]\nattempts = 8\nbackoff_ms = 100";
-    let balancer = Balancer::in_front_of(&[&app], "check.interval_ms = 3600000", top).await;
-    app.kill().await;
-    let address = balancer.address;
-    let request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi";
-    let answer = tokio::spawn(see(address, request.into()));
-    support::eventually("it was refused", async || match balancer.metric("lb_failures_total") {
-        0 => Err("not yet".into()),
-        _ => Ok(()),
-    })
-    .await;
-    app.restart().await;
-    assert_eq!(answer.await.expect("an answer"), Saw::Good);
-    assert_eq!(app.count(), 1);
-    assert_eq!(balancer.metric("lb_retries_total"), 0);
-    assert!(balancer.metric("lb_redispatches_total") >= 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn pauses_end_with_the_deadline_for_an_answer() {
-    let app = App::saying("never").await;
-    let top = "[retry]\nattempts = 8\nbackoff_ms = 10000";
-    let pool = "check.interval_ms = 3600000\nupstream.first_byte_ms = 1000";
-    let balancer = Balancer::in_front_of(&[&app], pool, top).await;
-    app.kill().await;
-    let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-    let saw = tokio::time::timeout(Duration::from_secs(4), see(balancer.address, request.into())).await;
-    assert_eq!(saw.expect("no pause of five seconds or more"), Saw::Status(502));
-    assert_eq!(balancer.metric("lb_redispatches_total"), 0);
 }

@@ -13,6 +13,7 @@ use h2::client::SendRequest;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, HeaderValue, Request, Response};
+use support::http2::read;
 use support::{Balancer, Client};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -153,16 +154,6 @@ fn call() -> Request<()> {
         .header("content-type", "application/grpc")
         .header("te", "trailers");
     request.body(()).expect("a request")
-}
-
-async fn read(body: &mut RecvStream) -> Result<(Vec<u8>, Option<HeaderMap>), h2::Error> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = body.data().await {
-        let chunk = chunk?;
-        body.flow_control().release_capacity(chunk.len())?;
-        bytes.extend(chunk);
-    }
-    Ok((bytes, body.trailers().await?))
 }
 
 /// One call with one message; answers the body and the trailers.

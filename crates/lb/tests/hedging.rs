@@ -11,7 +11,7 @@ const HEDGE: &str = "upstream.first_byte_ms = 3000\nhedge = { enabled = true, mi
 
 /// A quick server beside one that hangs, answers with `reply` or is quick as
 /// well, as `state` says; hedging has learnt that answers are quick.
-async fn learnt(hangs: &Arc<AtomicBool>) -> (App, App, Balancer) {
+async fn learnt(hangs: &Arc<AtomicBool>, top: &str) -> (App, App, Balancer) {
     let steady = App::saying("steady").await;
     let state = hangs.clone();
     let other = App::doing(move |_| match state.load(Ordering::Relaxed) {
@@ -19,7 +19,7 @@ async fn learnt(hangs: &Arc<AtomicBool>) -> (App, App, Balancer) {
         false => Reply::Ok("other"),
     })
     .await;
-    let balancer = Balancer::in_front_of(&[&steady, &other], HEDGE, "workers = 1").await;
+    let balancer = Balancer::in_front_of(&[&steady, &other], HEDGE, &format!("workers = 1\n{top}")).await;
     // The delay is worked out by the sweep, and forgotten if nothing is asked.
     eventually("hedging", async || {
         hangs.store(false, Ordering::Relaxed);
@@ -42,7 +42,7 @@ async fn learnt(hangs: &Arc<AtomicBool>) -> (App, App, Balancer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_hangs_is_answered_by_another_server_and_nobody_is_blamed() {
     let hangs = Arc::new(AtomicBool::new(false));
-    let (_steady, other, balancer) = learnt(&hangs).await;
+    let (_steady, other, balancer) = learnt(&hangs, "").await;
     let failures = balancer.metric("lb_failures_total");
     for _ in 0..10 {
         let answer = get(balancer.address, "a", "/").await;
@@ -65,7 +65,7 @@ async fn a_request_that_hangs_is_answered_by_another_server_and_nobody_is_blamed
 #[tokio::test(flavor = "multi_thread")]
 async fn what_changes_something_or_has_a_body_is_never_hedged() {
     let hangs = Arc::new(AtomicBool::new(false));
-    let (steady, other, balancer) = learnt(&hangs).await;
+    let (steady, other, balancer) = learnt(&hangs, "").await;
     let hedges = balancer.metric("lb_hedges_total");
     let seen = steady.count() + other.count();
     for method in ["POST", "PUT", "GET"] {
@@ -118,4 +118,30 @@ async fn no_more_is_hedged_than_the_budget_allows() {
     let hedges = balancer.metric("lb_hedges_total");
     assert!((1..=12).contains(&hedges), "{hedges} for 250 requests");
     assert!(late >= 38, "{late} were waited for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_access_log_names_the_server_that_has_answered() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("access.log");
+    let log = format!("[access_log]\nformat = \"json\"\nfile = \"{}\"", file.display());
+    let hangs = Arc::new(AtomicBool::new(false));
+    let (steady, _other, balancer) = learnt(&hangs, &log).await;
+    for _ in 0..6 {
+        assert_eq!(get(balancer.address, "a", "/named").await.text(), "steady");
+    }
+    let server = format!("\"server\":\"{}\"", steady.address);
+    eventually("all lines", async || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let lines: Vec<_> = text
+            .lines()
+            .filter(|line| line.contains("\"path\":\"/named\""))
+            .collect();
+        if lines.len() < 6 {
+            return Err(format!("{} lines", lines.len()));
+        }
+        assert!(lines.iter().all(|line| line.contains(&server)), "{lines:#?}");
+        Ok(())
+    })
+    .await;
 }

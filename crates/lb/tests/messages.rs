@@ -122,3 +122,19 @@ async fn rfc_9112_7_1_1_chunk_extensions_stay_on_their_hop() {
     let data: String = body.split("\r\n").skip(1).step_by(2).collect();
     assert_eq!(data, "abcde");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_whole_is_answered_whatever_follows_it() {
+    let app = App::saying("hi").await;
+    let balancer = Balancer::in_front_of(&[&app], "", "").await;
+    for _ in 0..10 {
+        let mut client = Client::connect(balancer.address).await;
+        client
+            .send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\nNONSENSE\r\n\r\n")
+            .await;
+        assert_eq!(client.read("POST").await.text(), "hi");
+        assert_eq!(client.read("GET").await.status, 400);
+        assert!(client.is_closed().await);
+    }
+    assert_eq!(app.count(), 10);
+}

@@ -124,3 +124,49 @@ async fn the_limit_of_a_pool_falls_when_its_servers_become_slow() {
     .await;
     assert!(balancer.metric("lb_concurrency_limit") < 100);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_its_client_is_still_sending_takes_no_place_in_the_pool() {
+    let app = App::saying("good").await;
+    let pool = "concurrency.min = 1\nconcurrency.max = 1";
+    let balancer = Balancer::in_front_of(&[&app], pool, "workers = 1").await;
+    let mut upload = ask(
+        &balancer,
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf",
+    )
+    .await;
+    in_flight(&balancer, 1).await;
+    eventually("room for others", async || {
+        match get(balancer.address, "a", "/").await.status {
+            200 => Ok(()),
+            status => Err(status.to_string()),
+        }
+    })
+    .await;
+    upload.send("a body").await;
+    assert_eq!(upload.read("POST").await.text(), "good");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_clients_do_not_lower_the_limit_of_a_pool() {
+    let app = App::saying("good").await;
+    let pool = "concurrency = { min = 2, max = 100, tolerance_percent = 200, unhurried_ms = 50 }";
+    let balancer = Balancer::in_front_of(&[&app], pool, "").await;
+    for _ in 0..50 {
+        assert_eq!(get(balancer.address, "a", "/").await.status, 200);
+    }
+    for _ in 0..8 {
+        let mut uploads = Vec::new();
+        for _ in 0..10 {
+            let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf";
+            uploads.push(ask(&balancer, head).await);
+        }
+        in_flight(&balancer, 10).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        for upload in &mut uploads {
+            upload.send("a body").await;
+            assert_eq!(upload.read("POST").await.text(), "good");
+        }
+    }
+    assert_eq!(balancer.metric("lb_concurrency_limit"), 100);
+}

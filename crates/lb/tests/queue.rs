@@ -208,3 +208,55 @@ async fn under_a_storm_nobody_is_forgotten_and_the_limit_holds() {
     until(&balancer, "lb_queue", 0).await;
     until(&balancer, "lb_server_in_flight", 0).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_a_reload_adds_is_passed_on_by_those_that_cannot_use_it() {
+    let (busy, open) = gated().await;
+    let added = App::saying("added").await;
+    let config = |servers: &str| {
+        format!(
+            "listen = \"127.0.0.1:0\"\nworkers = 1\n[[routes]]\nhost = \"*\"\npool = \"app\"\n[[pools]]\n\
+             name = \"app\"\nservers = [{servers}]\ncheck.interval_ms = 50\nmax_requests = 1\n\
+             queue.timeout_ms = 60000\n"
+        )
+    };
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), config(&format!("\"{}\"", busy.address))).expect("written");
+    let balancer = Balancer::from_file(file.path()).await;
+    balancer.wait_for_healthy(1).await;
+    // They keep to the plan that they began with.
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(asking(balancer.address, "/").await);
+    }
+    until(&balancer, "lb_queue", 3).await;
+    let both = config(&format!("\"{}\", \"{}\"", busy.address, added.address));
+    std::fs::write(file.path(), both).expect("written");
+    balancer.context.reload().await.expect("reloadable").expect("taken");
+    balancer.wait_for_healthy(2).await;
+    for _ in 0..5 {
+        assert_eq!(get(balancer.address, "a", "/").await.text(), "added");
+    }
+    let queued = balancer.metric("lb_queued_total");
+    assert!(queued < 30, "the place went round {queued} times");
+    open.send_replace(true);
+    for client in &mut clients {
+        assert_eq!(client.read("GET").await.text(), "done");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deadline_of_a_whole_request_counts_while_it_waits() {
+    let switch = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n";
+    let app = App::doing(move |_| Reply::Raw(switch.into())).await;
+    let pool = "max_requests = 1\nqueue.timeout_ms = 60000\nupstream.request_ms = 300";
+    let balancer = Balancer::in_front_of(&[&app], pool, "").await;
+    // A tunnel takes the only place, and no such deadline ends it.
+    let mut tunnel = Client::connect(balancer.address).await;
+    let ask = "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: chat\r\n\r\n";
+    tunnel.send(ask).await;
+    assert_eq!(tunnel.read("GET").await.status, 101);
+    assert_eq!(get(balancer.address, "a", "/").await.status, 504);
+    assert_eq!(balancer.metric("lb_queue_timeouts_total"), 0);
+    until(&balancer, "lb_queue", 0).await;
+}

@@ -119,3 +119,33 @@ async fn a_bad_file_changes_nothing_and_names_its_key() {
         assert_eq!(get(balancer.address, "b", "/").await.text(), "two");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_fails_at_a_certificate_changes_nothing_else() {
+    let (one, two) = (App::saying("one").await, App::saying("two").await);
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = directory.path().join("access.log");
+    let local = format!("local_ca = \"{}\"", directory.path().join("ca").display());
+    let text = |tls: &str| {
+        let tls = format!("[tls]\nlisten = \"127.0.0.1:0\"\n{tls}\n");
+        let log = format!("[access_log]\nformat = \"json\"\nfile = \"{}\"\n", log.display());
+        (config(&one, &two, &tls), config(&one, &two, &(tls.clone() + &log)))
+    };
+    let file = file(&text(&local).0);
+    let balancer = Balancer::from_file(file.path()).await;
+    balancer.wait_for_healthy(2).await;
+    let no_directory = format!("local_ca = \"{}\"", file.path().display());
+    std::fs::write(file.path(), text(&no_directory).1).expect("written");
+    reload(&balancer).await.expect_err("refused");
+    assert_eq!(get(balancer.address, "a", "/early").await.text(), "one");
+
+    std::fs::write(file.path(), text(&local).1).expect("written");
+    reload(&balancer).await.expect("taken");
+    assert_eq!(get(balancer.address, "a", "/late").await.text(), "one");
+    support::eventually("a line", async || {
+        let lines = std::fs::read_to_string(&log).unwrap_or_default();
+        assert!(!lines.contains("/early"), "{lines}");
+        if lines.contains("/late") { Ok(()) } else { Err(lines) }
+    })
+    .await;
+}

@@ -318,6 +318,11 @@ async fn hsts_is_the_balancers_over_tls_and_the_servers_without() {
                 .count(),
             1
         );
+        // And its answer to what is no request.
+        client.send("NONSENSE\r\n\r\n").await;
+        let answer = client.read("GET").await;
+        let ours = Some(over_tls).filter(|_| !tls.is_empty());
+        assert_eq!((answer.status, answer.header("strict-transport-security")), (400, ours));
         let answer = get(site.balancer.address, "a", "/").await;
         assert_eq!(answer.header("strict-transport-security"), Some("max-age=1"));
     }

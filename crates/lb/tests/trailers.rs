@@ -2,7 +2,8 @@
 
 mod support;
 
-use support::{Balancer, request};
+use support::http2::{self, Http2};
+use support::{App, Balancer, Client, Reply, eventually, request};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_cannot_say_in_a_trailer_what_it_may_not_say_in_a_header() {
@@ -50,4 +51,40 @@ async fn a_client_cannot_say_in_a_trailer_what_it_may_not_say_in_a_header() {
         .collect();
     assert_eq!(announced.len(), 1, "{seen}");
     assert!(announced[0].to_ascii_lowercase().ends_with(": x-sum"), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_ends_in_trailers_is_whole_and_its_connection_used_again() {
+    let answer =
+        "HTTP/1.1 200 OK\r\nTrailer: x-sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 7\r\n\r\n";
+    let app = App::doing(move |_| Reply::Raw(answer.into())).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("access.log");
+    let top = format!(
+        "workers = 1\n[access_log]\nformat = \"json\"\nfile = \"{}\"",
+        file.display()
+    );
+    let balancer = Balancer::in_front_of(&[&app], "", &top).await;
+    let mut client = Client::connect(balancer.address).await;
+    let end = "0\r\nx-sum: 7\r\n\r\n";
+    for _ in 0..5 {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n").await;
+        let seen = client.read_to(end).await;
+        assert!(seen.starts_with("HTTP/1.1 200 OK"), "{seen}");
+    }
+    assert_eq!(balancer.metric("lb_connects_total"), 1);
+    let http2 = Http2::connect(&balancer).await;
+    let answer = http2.ask(http2::request("GET", "/")).await;
+    let (body, trailers) = http2::read(&mut answer.into_body()).await.expect("a whole body");
+    assert_eq!((&body[..], trailers.expect("trailers").len()), (&b"hi"[..], 1));
+    eventually("six whole answers", async || {
+        let lines = std::fs::read_to_string(&file).unwrap_or_default();
+        if lines.lines().count() < 6 {
+            return Err(lines);
+        }
+        let whole = |line: &str| line.contains("\"ended\":\"complete\"") && line.contains("\"host\":\"a\"");
+        assert!(lines.lines().all(whole), "{lines}");
+        Ok(())
+    })
+    .await;
 }

@@ -80,7 +80,11 @@ impl Record {
             method: request.method().clone(),
             uri: request.uri().clone(),
             version: request.version(),
-            host: headers.get(HOST).cloned(),
+            // HTTP/2 says it there, and so does an absolute target, which counts then.
+            host: match request.uri().authority() {
+                Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+                None => headers.get(HOST).cloned(),
+            },
             referer: headers.get(REFERER).cloned(),
             user_agent: headers.get(USER_AGENT).cloned(),
         };

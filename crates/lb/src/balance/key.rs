@@ -1,14 +1,11 @@
 //! What of a request the consistent hash goes by.
 
-use std::net::IpAddr;
-
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
 use super::rendezvous::hash;
 use crate::config::{ClientConfig, HashKey};
-
-const X_FORWARDED_FOR: &str = "x-forwarded-for";
+use crate::request::headers::client_address;
 
 /// A request as its client has sent it.
 pub(crate) struct Asked<'a> {
@@ -31,11 +28,16 @@ pub(crate) fn key(by: &HashKey, asked: &Asked<'_>, client: &ClientConfig) -> Opt
         HashKey::Cookie(name) => of(cookie(asked.headers, name)?),
         HashKey::Path => of(asked.path.as_bytes()),
         HashKey::Host => of(asked.host.as_bytes()),
-        HashKey::ClientAddress => match forwarded_for(asked, client) {
-            // In one spelling, as the peer's own address is.
-            Some(address) => of(address.to_string().as_bytes()),
-            None => of(asked.address.as_bytes()),
-        },
+        HashKey::ClientAddress => {
+            let told = asked
+                .trusted
+                .then(|| client_address(asked.headers, |address| client.trusts(address)));
+            match told.flatten() {
+                // In one spelling, as the peer's own address is.
+                Some(address) => of(address.to_string().as_bytes()),
+                None => of(asked.address.as_bytes()),
+            }
+        }
     }
 }
 
@@ -49,28 +51,6 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
             let value = pair.trim_ascii_start().strip_prefix(name.as_bytes())?;
             Some(value.strip_prefix(b"=")?.trim_ascii_end())
         })
-}
-
-/// Who asked the outermost proxy that is trusted. What is further left anybody may
-/// have written.
-fn forwarded_for(asked: &Asked<'_>, client: &ClientConfig) -> Option<IpAddr> {
-    if !asked.trusted {
-        return None;
-    }
-    let lines = asked.headers.get_all(X_FORWARDED_FOR);
-    let mut last = None;
-    for line in lines.iter().rev() {
-        for text in line.to_str().ok()?.rsplit(',') {
-            let Ok(address) = text.trim().parse::<IpAddr>() else {
-                return last;
-            };
-            last = Some(address.to_canonical());
-            if !client.trusts(address.to_canonical()) {
-                return last;
-            }
-        }
-    }
-    last
 }
 
 #[cfg(test)]

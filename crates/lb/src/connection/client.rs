@@ -222,11 +222,11 @@ impl Client {
 
     /// Why no more of the request's body will come, if so.
     pub(crate) fn body_problem(&self) -> Option<Problem> {
-        if let Some(refused) = self.refused.get() {
+        // What is wrong behind the body is nothing to it.
+        if let Some(refused) = self.refused.get().filter(|refused| refused.in_body) {
             return Some(refused.problem);
         }
-        let late = self.watch.alarm() == Some(Alarm::Due) && self.watch.due(Side::Read) <= self.now_ms();
-        late.then_some(Problem::BodyTooSlow)
+        self.is_late().then_some(Problem::BodyTooSlow)
     }
 
     /// The socket takes no more for now.
@@ -278,6 +278,9 @@ impl Client {
                 if let Some(reader) = self.body_waker.take() {
                     reader.wake();
                 }
+                // Nobody may be reading any more, and the answer not be taken: that
+                // deadline has to ring, too.
+                self.watch.clear_alarm();
                 None
             }
             (Alarm::Evict, Phase::Idle) if !self.is_writing() => Some(End::Idle),

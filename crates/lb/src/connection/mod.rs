@@ -19,6 +19,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -135,7 +136,7 @@ async fn close(worker: Rc<Worker>, client: Rc<Client>, io: ClientIo, end: End, p
         End::Closed => linger(stream, LONG_LINGER, LONG_LINGER_BYTES).await,
         End::Answer(problem) => {
             Record::refused(&worker, &who, respond::status(problem));
-            answer(&worker, stream, problem).await;
+            answer(&worker, stream, problem, who.hsts.as_ref()).await;
         }
         End::Http2 => Box::pin(http2::serve(worker, stream, peer, who, early)).await,
         End::Stalled | End::CutOff => {
@@ -161,9 +162,9 @@ async fn tunnel(worker: &Worker, client: &Client, mut stream: Stream, early: Vec
 }
 
 /// Writes an answer past hyper and ends the connection.
-async fn answer(worker: &Worker, mut stream: Stream, problem: Problem) {
+async fn answer(worker: &Worker, mut stream: Stream, problem: Problem, hsts: Option<&HeaderValue>) {
     worker.refused(problem);
-    let bytes = respond::raw(problem, &worker.plan().config.errors);
+    let bytes = respond::raw(problem, &worker.plan().config.errors, hsts);
     if let Ok(Ok(())) = timeout(LINGER, stream.write_all(&bytes)).await {
         linger(stream, LINGER, LINGER_BYTES).await;
     }

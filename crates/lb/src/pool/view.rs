@@ -22,7 +22,7 @@ pub(crate) struct PoolView {
     /// The pool all workers share.
     pub(crate) pool: Arc<Pool>,
     /// Lets in as many requests as its servers may have.
-    pub(crate) gate: Gate,
+    pub(crate) gate: Rc<Gate>,
     /// Second attempts, if the pool wants them.
     pub(crate) hedge: Option<Hedge>,
     version: Cell<u64>,
@@ -63,7 +63,7 @@ pub(crate) struct Link {
 impl PoolView {
     pub(crate) fn new(pool: Arc<Pool>) -> Self {
         Self {
-            gate: Gate::new(&pool.limiter),
+            gate: Rc::new(Gate::new(&pool.limiter)),
             hedge: Hedge::new(pool.config.hedge),
             pool,
             version: Cell::new(0),

@@ -6,12 +6,14 @@ use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::connection::requester::Requester;
+use crate::overload::Place;
 use crate::problem::Problem;
 use crate::request::headers::{strip_hop_by_hop, strip_trailers};
 use crate::watch::{NEVER, Side, Watch};
@@ -34,6 +36,10 @@ pub(crate) struct Source {
     answered: Cell<bool>,
     /// How long the server has after each piece, milliseconds.
     first_byte_ms: u64,
+    /// When the last piece came.
+    moved_at: Cell<Option<Instant>>,
+    /// The request's place in its pool, until it is answered.
+    place: RefCell<Option<Place>>,
 }
 
 impl Source {
@@ -48,6 +54,8 @@ impl Source {
             failed: Cell::new(None),
             answered: Cell::new(false),
             first_byte_ms,
+            moved_at: Cell::new(None),
+            place: RefCell::default(),
         })
     }
 
@@ -68,6 +76,23 @@ impl Source {
 
     pub(crate) fn set_answered(&self) {
         self.answered.set(true);
+        self.place.take();
+    }
+
+    /// Holds the request's place, which does not count while the client is waited for.
+    pub(crate) fn hold(&self, place: Place) {
+        self.place.replace(Some(place));
+    }
+
+    /// When the last piece of it came, if any did.
+    pub(crate) fn moved_at(&self) -> Option<Instant> {
+        self.moved_at.get()
+    }
+
+    fn count(&self, counted: bool) {
+        if let Some(place) = &*self.place.borrow() {
+            place.count(counted);
+        }
     }
 
     fn keep(&self, chunk: &Bytes) {
@@ -90,6 +115,7 @@ impl Source {
                 Some(problem) => Err(problem),
                 None => {
                     self.client.body_awaited(cx);
+                    self.count(false);
                     if !self.answered.get() {
                         // The client is slow, not the server.
                         server.set_due(Side::Read, NEVER);
@@ -118,6 +144,8 @@ impl Source {
             Poll::Ready(Some(Err(_))) => Err(self.client.body_problem().unwrap_or(Problem::BodyMalformed)),
         };
         self.client.body_moved(bytes);
+        self.moved_at.set(Some(Instant::now()));
+        self.count(true);
         if !self.answered.get() {
             server.set_due(Side::Read, now_ms + self.first_byte_ms);
         }

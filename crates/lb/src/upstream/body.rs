@@ -31,6 +31,8 @@ pub(crate) struct AnswerBody {
     source: Option<SourceConnection>,
     /// What the connection has become, if the server has switched protocols.
     switched: Option<Box<ServerSide>>,
+    /// It has ended in trailers, behind which nobody asks for more.
+    ended: bool,
 }
 
 struct SourceConnection {
@@ -64,6 +66,7 @@ impl AnswerBody {
                 _in_flight: in_flight,
             }),
             switched: None,
+            ended: false,
         };
         // A small answer is all here by now, and the connection free.
         let free = |source: &SourceConnection| source.upstream.sender.is_ready();
@@ -79,6 +82,7 @@ impl AnswerBody {
             incoming,
             source: None,
             switched: Some(server),
+            ended: false,
         }
     }
 
@@ -107,6 +111,7 @@ impl AnswerBody {
                 // A client of HTTP/2 would take the whole answer to be malformed.
                 if let Some(trailers) = frame.trailers_mut() {
                     strip_hop_by_hop(trailers);
+                    self.ended = true;
                 }
                 Some(Ok(frame))
             }
@@ -165,7 +170,7 @@ impl Body for AnswerBody {
 impl Drop for AnswerBody {
     fn drop(&mut self) {
         // hyper does not ask again for what a Content-Length has ended.
-        if self.incoming.is_end_stream() {
+        if self.ended || self.incoming.is_end_stream() {
             self.release();
         }
     }

@@ -141,8 +141,11 @@ pub(crate) async fn lease(
             Ok((upstream(worker, link, lease, false), true))
         }
         Err(problem) => {
-            ours.failures.set(failures + 1);
-            ours.failure.set(Some(problem));
+            // Another request may have more time than this one had.
+            if problem != Problem::RequestTimeout {
+                ours.failures.set(ours.failures.get() + 1);
+                ours.failure.set(Some(problem));
+            }
             Err(problem)
         }
     }

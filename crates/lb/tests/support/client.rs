@@ -145,6 +145,16 @@ impl<Stream: AsyncRead + AsyncWrite + Unpin> Client<Stream> {
         Some(answer)
     }
 
+    /// Reads up to these bytes.
+    pub async fn read_to(&mut self, end: &str) -> String {
+        let all_here = async { while find(&self.buffer, end.as_bytes()).is_none() && self.more().await.is_some() {} };
+        let _late = timeout(PATIENCE, all_here).await;
+        let read = String::from_utf8_lossy(&self.buffer).into_owned();
+        let at = find(&self.buffer, end.as_bytes()).unwrap_or_else(|| panic!("no {end:?} in {read:?}"));
+        self.buffer.drain(..at + end.len());
+        read
+    }
+
     /// Reads these very bytes.
     pub async fn expect(&mut self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
