@@ -10,6 +10,7 @@ use super::super::client::DRAIN_GRACE;
 use super::super::peer::Peer;
 use super::ledger::{Breach, Ledger, Moved};
 use super::stream::Stream;
+use super::tunnel::Switched;
 use crate::config::ClientConfig;
 use crate::watch::{Alarm, NEVER, Side, Watched};
 use crate::worker::Worker;
@@ -55,6 +56,8 @@ pub(super) struct Session {
     requests: Cell<usize>,
     /// The stream whose task is about to be started.
     begun: RefCell<Option<Rc<Stream>>>,
+    /// The stream whose answer, which is about to go out, begins a tunnel.
+    switched: RefCell<Option<Box<Switched>>>,
     /// What is counted for this connection's unfinished head, bytes.
     counted_bytes: Cell<usize>,
     ended: Cell<bool>,
@@ -81,6 +84,7 @@ impl Session {
             phase: Cell::new(Phase::Opening),
             requests: Cell::new(0),
             begun: RefCell::default(),
+            switched: RefCell::default(),
             counted_bytes: Cell::new(0),
             ended: Cell::new(false),
             leaving: Cell::new(false),
@@ -176,6 +180,16 @@ impl Session {
     /// The stream that the task being started is for, if it is for one.
     pub(super) fn take_begun(&self) -> Option<Rc<Stream>> {
         self.begun.take()
+    }
+
+    /// What follows the answer that is handed to hyper next is a tunnel.
+    pub(super) fn switch(&self, switched: Box<Switched>) {
+        self.switched.replace(Some(switched));
+    }
+
+    /// The tunnel that the task being started is for, if it is for one.
+    pub(super) fn take_switched(&self) -> Option<Box<Switched>> {
+        self.switched.take()
     }
 
     /// Nobody works for a request any more.
