@@ -142,7 +142,12 @@ where
             }
         }
         End::Late(Late::Idle) => {
-            let _best_effort = go_away(&mut stream, &session, NO_ERROR).await;
+            // What a client says on the way, of its windows or to check that anybody is
+            // there, would be answered with a reset, and an answer that it has not read
+            // yet be lost.
+            if go_away(&mut stream, &session, NO_ERROR).await {
+                linger(stream, LINGER, LINGER_BYTES).await;
+            }
         }
         End::Late(Late::Head) => {
             worker.stats().timeouts.add(1);

@@ -200,7 +200,7 @@ impl Session {
 
     /// The socket takes no more for now.
     pub(super) fn write_blocked(&self) {
-        if self.watch.due(Side::Write) == NEVER {
+        if !self.is_writing() {
             self.watch.set_due(Side::Write, self.now_ms() + self.config.send_ms);
         }
     }
@@ -212,6 +212,11 @@ impl Session {
         }
     }
 
+    /// Whether something waits to be taken.
+    pub(super) fn is_writing(&self) -> bool {
+        self.watch.due(Side::Write) != NEVER
+    }
+
     /// What an alarm, if there is one, means for the connection.
     pub(super) fn rung(&self) -> Option<Late> {
         let late = |side| self.watch.due(side) <= self.now_ms();
@@ -221,8 +226,9 @@ impl Session {
             (Alarm::Due, _) if late(Side::Write) => Some(Late::Stalled),
             (Alarm::Due, Phase::Opening | Phase::Head) if late(Side::Read) => Some(Late::Head),
             (Alarm::Due, Phase::Owing) if late(Side::Read) => Some(Late::Stalled),
-            (Alarm::Due, Phase::Idle) if late(Side::Read) => Some(Late::Idle),
-            (Alarm::Evict, Phase::Idle) => Some(Late::Idle),
+            // The end of an answer may still be on its way.
+            (Alarm::Due, Phase::Idle) if late(Side::Read) && !self.is_writing() => Some(Late::Idle),
+            (Alarm::Evict, Phase::Idle) if !self.is_writing() => Some(Late::Idle),
             _ => None,
         };
         if end.is_none() {
