@@ -57,7 +57,7 @@ impl Hedge {
 }
 
 /// An attempt on the server of `link`, with a second one beside it if it takes
-/// long. A failure is that of the attempt that was left last: its server is in
+/// long. The server whose answer it is, or of the attempt that failed last, is in
 /// `link` then, and any other that failed among those tried.
 pub(crate) async fn race(
     worker: &Rc<Worker>,
@@ -119,6 +119,7 @@ async fn contest(
     };
     if is_good(&result) {
         traffic.hedge_wins.add(u64::from(!second_is_left));
+        *link = ended.clone();
         return result;
     }
     let other = if second_is_left { second.await } else { first.await };
@@ -132,10 +133,14 @@ async fn contest(
             *link = left.clone();
             other
         }
-        (Ok(_), Ok(good)) => Ok(good),
+        (Ok(_), Ok(good)) => {
+            *link = left.clone();
+            Ok(good)
+        }
         // An error told by a server is better than one told by nobody.
         (Ok(error), Err(lost)) => {
             failed(worker, view, left, &lost);
+            *link = ended.clone();
             Ok(error)
         }
     }

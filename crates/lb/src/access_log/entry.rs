@@ -80,7 +80,7 @@ impl Record {
             method: request.method().clone(),
             uri: request.uri().clone(),
             version: request.version(),
-            host: headers.get(HOST).cloned(),
+            host: headers.get(HOST).cloned().or_else(|| authority(request.uri())),
             referer: headers.get(REFERER).cloned(),
             user_agent: headers.get(USER_AGENT).cloned(),
         };
@@ -148,6 +148,11 @@ impl Record {
             entry.ended = ended;
         }
     }
+}
+
+/// Where HTTP/2 has what is the Host header of HTTP/1.
+fn authority(uri: &Uri) -> Option<HeaderValue> {
+    HeaderValue::from_str(uri.authority()?.as_str()).ok()
 }
 
 impl Drop for Record {
