@@ -86,6 +86,14 @@ async fn a_request_of_http_2_is_told_like_any_other() {
     assert_eq!(text(client.ask(request("GET", "/")).await).await, "hello");
     let record = log.last_of(2).await;
     assert_told(&record, &[("tls", "TLSv1.3".into()), ("protocol", "HTTP/2.0".into())]);
+    // What has no part in either is refused before it is a request.
+    let refused = support::get(tls::address(&balancer), "a", "/").await;
+    assert_eq!(refused.status, 400);
+    let record = log.last_of(3).await;
+    assert_told(
+        &record,
+        &[("status", 400.into()), ("method", Value::Null), ("tls", Value::Null)],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,7 +72,7 @@ async fn h2c_is_sent_to_https_when_told_so() {
         .await;
     let location = format!("https://a:{}/a%2Fb?q=1", site.address().port());
     assert_eq!(
-        (answer.status().as_u16(), &answer.headers()["location"] == &*location),
+        (answer.status().as_u16(), answer.headers()["location"] == *location),
         (308, true),
         "{answer:?}"
     );

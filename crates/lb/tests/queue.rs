@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use support::http2::{Http2, request, text};
 use support::{App, Balancer, Client, Reply, eventually, get};
 use tokio::sync::watch;
 
@@ -206,5 +207,28 @@ async fn under_a_storm_nobody_is_forgotten_and_the_limit_holds() {
         assert!(app.most_at_once() <= 2, "{} at once", app.most_at_once());
     }
     until(&balancer, "lb_queue", 0).await;
+    until(&balancer, "lb_server_in_flight", 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_http_2_that_is_taken_back_leaves_the_line() {
+    let (app, open) = gated().await;
+    let pool = "max_requests = 1\nqueue.timeout_ms = 60000";
+    let balancer = Balancer::in_front_of(&[&app], pool, "").await;
+    let client = Http2::connect(&balancer).await;
+    let (first, _) = client.begin(request("GET", "/first"), true).await;
+    until(&balancer, "lb_server_in_flight", 1).await;
+    let (second, mut taken_back) = client.begin(request("GET", "/second"), true).await;
+    let (third, _) = client.begin(request("GET", "/third"), true).await;
+    until(&balancer, "lb_queue", 2).await;
+    taken_back.send_reset(h2::Reason::CANCEL);
+    drop(second);
+    until(&balancer, "lb_queue", 1).await;
+    open.send_replace(true);
+    for answer in [first, third] {
+        assert_eq!(text(answer.await.expect("answered")).await, "done");
+    }
+    let lines: Vec<String> = app.seen().iter().map(|seen| seen.line().to_owned()).collect();
+    assert_eq!(lines, ["GET /first HTTP/1.1", "GET /third HTTP/1.1"]);
     until(&balancer, "lb_server_in_flight", 0).await;
 }

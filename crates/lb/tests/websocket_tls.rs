@@ -96,6 +96,21 @@ async fn a_server_that_breaks_off_is_seen_to_break_off() {
     assert!(read.is_err(), "{read:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_tunnel_in_which_nothing_moves_is_said() {
+    let server = echo("").await;
+    let site = Site::in_front_of(&[server.address], "", "", "[client]\ntunnel_idle_ms = 300").await;
+    let mut client = site.connect().await;
+    client.send(ASK).await;
+    assert_eq!(client.read("GET").await.status, 101);
+    let read = timeout(PATIENCE, client.stream.read(&mut [0; 8]))
+        .await
+        .expect("in time");
+    // Without close_notify this would be an error.
+    assert_eq!(read.expect("a proper end"), 0);
+    assert_eq!(site.balancer.metric("lb_timeouts_total"), 1);
+}
+
 /// Servers of HTTP/2 are not asked: what a client of HTTP/1.1 wishes may be passed
 /// over, and a client of HTTP/2 is told.
 #[tokio::test(flavor = "multi_thread")]

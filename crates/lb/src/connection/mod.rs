@@ -31,6 +31,7 @@ use tracing::debug;
 
 use self::client::{Client, Phase};
 use self::io::ClientIo;
+use self::peer::Peer;
 use self::requester::Requester;
 use self::stream::Stream;
 use crate::access_log::Record;
@@ -183,10 +184,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         End::Closed if client.has_ended() => {}
         End::Closed if worker.shared.is_draining() => linger(stream, LINGER, LINGER_BYTES).await,
         End::Closed => linger(stream, LONG_LINGER, LONG_LINGER_BYTES).await,
-        End::Answer(problem) => {
-            Record::refused(&worker, &who, respond::status(problem));
-            answer(&worker, stream, problem).await;
-        }
+        End::Answer(problem) => answer(&worker, &who, stream, problem).await,
         // On the heap: most connections never need the room.
         End::Http2 => Box::pin(http2::serve(worker, stream, peer, who, early)).await,
         End::Stalled | End::CutOff => {
@@ -206,13 +204,19 @@ fn cut(stream: &Stream) {
 async fn tunnel(worker: &Worker, client: &Client, mut stream: Stream, early: Vec<u8>, server: ServerSide) {
     match tunnel::run(worker, &client.watch, &mut stream, early, server).await {
         Ended::Closed => {}
-        Ended::Idle => worker.stats().timeouts.add(1),
+        Ended::Idle => {
+            worker.stats().timeouts.add(1);
+            if stream.takes_leave() {
+                take_leave(stream).await;
+            }
+        }
         Ended::Broken => cut(&stream),
     }
 }
 
 /// Writes an answer past hyper and ends the connection.
-async fn answer(worker: &Worker, mut stream: Stream, problem: Problem) {
+async fn answer(worker: &Rc<Worker>, who: &Peer, mut stream: Stream, problem: Problem) {
+    Record::refused(worker, who, respond::status(problem));
     worker.refused(problem);
     let bytes = respond::raw(problem, &worker.plan().config.errors);
     if let Ok(Ok(())) = timeout(LINGER, stream.write_all(&bytes)).await {
