@@ -2,9 +2,6 @@
 
 mod support;
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -128,52 +125,6 @@ async fn rfc_8446_6_1_the_end_of_an_idle_connection_is_said_in_both_protocols() 
         (frames::GOAWAY, &[0, 0, 0, 1, 0, 0, 0, 0][..]),
         "{bytes:?}"
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_end_of_an_answer_is_not_cut_off_because_the_client_is_idle() {
-    let app = App::doing(|seen| {
-        let size = seen.line().split(['/', ' ']).nth(2).and_then(|size| size.parse().ok());
-        let mut answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", size.unwrap_or(0)).into_bytes();
-        answer.resize(answer.len() + size.unwrap_or(0), b'x');
-        Reply::Raw(answer)
-    })
-    .await;
-    let site = Site::new(&app, "", "[client]\nidle_ms = 100").await;
-    // For one of these sizes the kernel has taken all but what TLS holds.
-    let mut waiting = Vec::new();
-    for size in (1..100).map(|step| step * 60_000) {
-        let stream = site.speaking(&["h2"]).await.stream;
-        let mut builder = h2::client::Builder::new();
-        builder
-            .initial_window_size(1 << 24)
-            .initial_connection_window_size(1 << 24);
-        let (mut sender, mut connection) = builder.handshake::<_, Bytes>(stream).await.expect("spoken to");
-        let (first, _) = sender.send_request(request("GET", "/0"), true).expect("sent");
-        tokio::select! {
-            answer = first => assert_eq!(answer.expect("answered").status(), 200),
-            _ = &mut connection => panic!("ended"),
-        }
-        // All is said that a client says unasked. From now on it looks at nothing.
-        let (answer, _) = sender
-            .send_request(request("GET", &format!("/{size}")), true)
-            .expect("sent");
-        poll_fn(|cx| {
-            assert!(Pin::new(&mut connection).poll(cx).is_pending());
-            Poll::Ready(())
-        })
-        .await;
-        waiting.push((size, sender, connection, answer));
-    }
-    tokio::time::sleep(Duration::from_millis(1000)).await;
-    for (size, _sender, connection, answer) in waiting {
-        tokio::spawn(connection);
-        let answer = timeout(PATIENCE, answer).await.expect("in time").expect("answered");
-        let (bytes, _) = read(&mut answer.into_body())
-            .await
-            .unwrap_or_else(|error| panic!("{size}: {error}"));
-        assert_eq!(bytes.len(), size);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
