@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 
 use crate::access_log::{Ended, Record};
 use crate::balance::{self, Asked};
-use crate::config::ErrorForm;
+use crate::config::{ErrorForm, Protocol};
 use crate::connection::peer::Peer;
 use crate::connection::requester::Requester;
 use crate::forward::forward;
@@ -24,7 +24,8 @@ use crate::outgoing::Outgoing;
 use crate::overload::UnderWay;
 use crate::problem::Problem;
 use crate::request::headers::{Sender, X_REQUEST_ID, prepare_request};
-use crate::request::{http2, id, target, upgrade};
+use crate::request::upgrade::Wish;
+use crate::request::{http2, id, target, websocket};
 use crate::respond;
 use crate::route::{self, Target};
 use crate::upstream::body::{AnswerBody, CutOff};
@@ -108,13 +109,20 @@ async fn answer(
     errors: &mut ErrorForm,
 ) -> Result<Response<Kind>, Problem> {
     let (mut parts, body) = request.into_parts();
+    let mut socket = None;
     let chunked = match client {
-        Requester::Stream(stream) => http2::translate(&mut parts, body.is_end_stream(), &stream.limits())?,
+        Requester::Stream(stream) => {
+            socket = websocket::begin(&mut parts)?;
+            if socket.is_some() {
+                stream.may_switch(parts.extensions.remove());
+            }
+            http2::translate(&mut parts, body.is_end_stream(), &stream.limits())?
+        }
         Requester::Connection(_) => parts.headers.contains_key(TRANSFER_ENCODING),
     };
     target::normalise(&parts.method, &mut parts.uri, &mut parts.headers)?;
     let path = parts.uri.path();
-    if path == HEALTH_PATH && matches!(parts.method, Method::GET | Method::HEAD) {
+    if path == HEALTH_PATH && matches!(parts.method, Method::GET | Method::HEAD) && socket.is_none() {
         return Ok(own(worker, respond::health(worker.shared.is_draining())));
     }
     if let Some(expectation) = parts.headers.get(EXPECT)
@@ -162,8 +170,17 @@ async fn answer(
     }
 
     let began = Instant::now();
-    let asks = client.asks_to_upgrade();
-    let upgrade = asks.then(|| upgrade::wanted(&parts.headers)).flatten();
+    let view = &plan.pools[pool];
+    let is_socket = socket.is_some();
+    let upgrade = match client {
+        // Servers of HTTP/2 are asked for plain requests only.
+        _ if view.pool.config.protocol == Protocol::H2 => match is_socket {
+            true => return Err(Problem::ProtocolUnknown),
+            false => None,
+        },
+        Requester::Stream(_) => socket,
+        Requester::Connection(client) => client.asks_to_upgrade().then(|| Wish::of(&parts.headers)).flatten(),
+    };
     let peer = client.peer();
     let sender = Sender {
         address: &peer.address,
@@ -176,11 +193,10 @@ async fn answer(
     let names = prepare_request(&mut parts.headers, chunked, &sender);
     record.named(&names);
     *request_id = Some(names.request_id);
-    if let Some(protocols) = &upgrade {
-        upgrade::ask(&mut parts.headers, protocols.clone());
+    if let Some(wish) = &upgrade {
+        wish.ask(&mut parts.headers);
     }
     let body = (!body.is_end_stream()).then_some(body);
-    let view = &plan.pools[pool];
     record.pool = Some(view.clone());
     let upstream = &view.pool.config.upstream;
     let due_ms = match upstream.request_ms {
@@ -200,6 +216,9 @@ async fn answer(
     let mut response = forward(worker, &plan, view, key, outgoing, record).await?;
     if let Some(server) = response.body_mut().take_switched() {
         client.switch(server);
+    } else if is_socket && response.status().is_success() {
+        // To the client it would be the beginning of a tunnel.
+        return Err(Problem::NotSwitched);
     }
     let elapsed_us = began.elapsed().as_micros() as u64;
     view.traffic(worker.id).answered(response.status(), elapsed_us);
@@ -241,6 +260,9 @@ fn own(worker: &Worker, response: Response<Bytes>) -> Response<Kind> {
 /// body of an answer to HEAD in HTTP/1, sends it in HTTP/2.
 fn fit_http2(response: &mut Response<Kind>, is_head: bool) {
     response.headers_mut().remove(CONNECTION);
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        websocket::switched(response);
+    }
     if is_head
         && let Kind::Own(body) = response.body_mut()
         && let Some(bytes) = body.take()

@@ -120,6 +120,7 @@ async fn contest(
     *link = ended.clone();
     if is_good(&result) {
         traffic.hedge_wins.add(u64::from(!second_is_left));
+        *link = ended.clone();
         return result;
     }
     let other = if second_is_left { second.await } else { first.await };
@@ -140,6 +141,7 @@ async fn contest(
         // An error told by a server is better than one told by nobody.
         (Ok(error), Err(lost)) => {
             failed(worker, view, left, &lost);
+            *link = ended.clone();
             Ok(error)
         }
     }

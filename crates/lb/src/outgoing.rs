@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use crate::connection::requester::Requester;
 use crate::overload::Place;
 use crate::request::body::{RequestBody, Source};
+use crate::request::upgrade::Wish;
 use crate::retry::is_idempotent;
 use crate::watch::{NEVER, Watch};
 
@@ -23,8 +24,8 @@ pub(crate) struct Outgoing {
     /// ready than a second map, and hardly ever needed.
     saved: Vec<(HeaderName, HeaderValue)>,
     body: Option<Rc<Source>>,
-    /// The protocols that a server may switch to.
-    upgrade: Option<HeaderValue>,
+    /// What a server may switch to.
+    upgrade: Option<Wish>,
     /// When all of it has to be over, its answer included, or [`NEVER`].
     due_ms: u64,
     again: Cell<u32>,
@@ -55,8 +56,8 @@ impl Outgoing {
         }
     }
 
-    /// A request to upgrade: its head has asked for these protocols already.
-    pub(crate) fn with_upgrade(self, upgrade: Option<HeaderValue>) -> Self {
+    /// A request to upgrade: its head has asked for this already.
+    pub(crate) fn with_upgrade(self, upgrade: Option<Wish>) -> Self {
         Self { upgrade, ..self }
     }
 
@@ -70,8 +71,8 @@ impl Outgoing {
         self.due_ms
     }
 
-    /// The protocols that a server may switch to, if it is asked to.
-    pub(crate) fn upgrade(&self) -> Option<&HeaderValue> {
+    /// What a server may switch to, if it is asked to.
+    pub(crate) fn upgrade(&self) -> Option<&Wish> {
         self.upgrade.as_ref()
     }
 

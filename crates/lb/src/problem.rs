@@ -45,6 +45,8 @@ pub(crate) enum Problem {
     MethodRefused,
     #[error("tunnels are not offered")]
     ConnectRefused,
+    #[error("this protocol cannot be passed on to where the request goes")]
+    ProtocolUnknown,
     #[error("nothing is served under this name or path")]
     NoRoute,
     #[error("this port speaks HTTPS")]
@@ -75,6 +77,8 @@ pub(crate) enum Problem {
     ServerLost,
     #[error("the server's answer is not valid HTTP")]
     AnswerMalformed,
+    #[error("the server has not switched protocols")]
+    NotSwitched,
 }
 
 impl Problem {
@@ -111,6 +115,8 @@ impl Problem {
             | P::VersionUnknown
             | P::MethodRefused
             | P::ConnectRefused
+            | P::ProtocolUnknown
+            | P::NotSwitched
             | P::NoRoute
             | P::PlainHttp
             | P::RequestTimeout

@@ -32,12 +32,15 @@ pub(crate) fn status(problem: Problem) -> StatusCode {
         P::ExpectationUnknown => StatusCode::EXPECTATION_FAILED,
         P::VersionUnknown => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
         P::MethodRefused => StatusCode::METHOD_NOT_ALLOWED,
-        P::ConnectRefused => StatusCode::NOT_IMPLEMENTED,
+        // RFC 9220 3: so of a protocol that is not known.
+        P::ConnectRefused | P::ProtocolUnknown => StatusCode::NOT_IMPLEMENTED,
         P::NoRoute => StatusCode::NOT_FOUND,
         P::NoServer | P::TooManyHeads | P::Overloaded | P::QueueFull | P::QueueTimeout => {
             StatusCode::SERVICE_UNAVAILABLE
         }
-        P::ConnectFailed | P::ConnectionLost | P::ServerLost | P::AnswerMalformed => StatusCode::BAD_GATEWAY,
+        P::ConnectFailed | P::ConnectionLost | P::ServerLost | P::AnswerMalformed | P::NotSwitched => {
+            StatusCode::BAD_GATEWAY
+        }
         P::ConnectTimeout | P::FirstByteTimeout | P::RequestTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
 }

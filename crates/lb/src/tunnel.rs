@@ -172,8 +172,12 @@ impl Pipe {
             }
             match self.poll_read(cx, from) {
                 Poll::Pending => {
-                    // Nothing is seen of what waits in a writer's buffer.
-                    let _seen_at_the_next_write = Pin::new(&mut *to).poll_flush(cx);
+                    // What waits in a writer's buffer has to go out, and one that has
+                    // nothing to write learns only here that nothing is taken any more.
+                    if let Poll::Ready(Err(_)) = Pin::new(&mut *to).poll_flush(cx) {
+                        self.done = true;
+                        self.refused = true;
+                    }
                     break;
                 }
                 Poll::Ready(Ok(())) => moved = true,

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use support::{Balancer, Bare, Client, PATIENCE, eventually, get};
+use support::http2::{self, Http2};
+use support::{App, Balancer, Bare, Client, PATIENCE, eventually, get};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 const TOO_LARGE: &str = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 8\r\n\r\ntoo much";
 
@@ -193,4 +195,39 @@ async fn a_client_that_neither_sends_its_body_nor_takes_the_answer_is_cut() {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_so_does_a_client_of_http_2() {
+    for status in [401, 413, 417] {
+        let server = Bare::serving(move |mut stream, head, _| async move {
+            assert!(!head.to_ascii_lowercase().contains("expect:"), "{head}");
+            let answer = format!("HTTP/1.1 {status} No\r\nContent-Length: 2\r\n\r\nno");
+            let _sent = stream.write_all(answer.as_bytes()).await;
+            tokio::time::sleep(PATIENCE).await;
+        })
+        .await;
+        let balancer = in_front_of(&server).await;
+        let client = Http2::connect(&balancer).await;
+        let mut post = http2::request("POST", "/");
+        post.headers_mut()
+            .insert("expect", "100-continue".parse().expect("a value"));
+        post.headers_mut().insert("content-length", 5.into());
+        let (answer, _body) = client.begin(post, false).await;
+        let answer = timeout(PATIENCE, answer).await.expect("in time").expect("answered");
+        assert_eq!(answer.status(), status);
+        assert_eq!(http2::text(answer).await, "no");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rfc_9110_10_1_1_nobody_is_told_to_go_on_while_there_is_no_server() {
+    let dead = App::saying("unused").await;
+    let balancer = Balancer::in_front_of(&[&dead], "check.interval_ms = 60000", "").await;
+    dead.kill().await;
+    let mut client = Client::connect(balancer.address).await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+        .await;
+    assert_eq!(client.read("POST").await.status, 502);
 }

@@ -14,6 +14,7 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use support::http2::read;
+use support::tls::Site;
 use support::{Balancer, Client};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -195,6 +196,18 @@ async fn a_call_passes_with_its_trailers_both_ways() {
         (&HeaderValue::from_static("0"), &HeaderValue::from_static("7"))
     );
     assert!(!trailers.contains_key("x-forwarded-for"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_over_tls_keep_their_trailers() {
+    let server = Server::doing(|_| Act::Echo).await;
+    let site = Site::in_front_of(&[server.address], "protocol = \"h2\"", "", "workers = 1").await;
+    let client = site.connect_http2().await;
+    for _ in 0..3 {
+        let (bytes, trailers) = unary(&client.0).await;
+        assert_eq!((bytes, &trailers["grpc-status"] == "0"), (b"hello".to_vec(), true));
+    }
+    assert_eq!(site.balancer.metric("lb_connects_total"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ const HEDGE: &str = "upstream.first_byte_ms = 3000\nhedge = { enabled = true, mi
 
 /// A quick server beside one that hangs, answers with `reply` or is quick as
 /// well, as `state` says; hedging has learnt that answers are quick.
-async fn learnt(hangs: &Arc<AtomicBool>, top: &str) -> (App, App, Balancer) {
+async fn learnt(hangs: &Arc<AtomicBool>, pool: &str, top: &str) -> (App, App, Balancer) {
     let steady = App::saying("steady").await;
     let state = hangs.clone();
     let other = App::doing(move |_| match state.load(Ordering::Relaxed) {
@@ -19,7 +19,7 @@ async fn learnt(hangs: &Arc<AtomicBool>, top: &str) -> (App, App, Balancer) {
         false => Reply::Ok("other"),
     })
     .await;
-    let balancer = Balancer::in_front_of(&[&steady, &other], HEDGE, &format!("workers = 1\n{top}")).await;
+    let balancer = Balancer::in_front_of(&[&steady, &other], pool, &format!("workers = 1\n{top}")).await;
     // The delay is worked out by the sweep, and forgotten if nothing is asked.
     eventually("hedging", async || {
         hangs.store(false, Ordering::Relaxed);
@@ -42,7 +42,7 @@ async fn learnt(hangs: &Arc<AtomicBool>, top: &str) -> (App, App, Balancer) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_hangs_is_answered_by_another_server_and_nobody_is_blamed() {
     let hangs = Arc::new(AtomicBool::new(false));
-    let (_steady, other, balancer) = learnt(&hangs, "").await;
+    let (_steady, other, balancer) = learnt(&hangs, HEDGE, "").await;
     let failures = balancer.metric("lb_failures_total");
     for _ in 0..10 {
         let answer = get(balancer.address, "a", "/").await;
@@ -63,9 +63,71 @@ async fn a_request_that_hangs_is_answered_by_another_server_and_nobody_is_blamed
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_log_names_the_server_that_has_answered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("access.log");
+    let log = format!("[access_log]\nformat = \"json\"\nfile = \"{}\"", file.display());
+    let hangs = Arc::new(AtomicBool::new(false));
+    let (steady, _other, balancer) = learnt(&hangs, HEDGE, &log).await;
+    for _ in 0..4 {
+        assert_eq!(get(balancer.address, "a", "/told").await.text(), "steady");
+    }
+    eventually("four lines", async || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let told: Vec<_> = text.lines().filter(|line| line.contains("/told")).collect();
+        let by = format!("\"server\":\"{}\"", steady.address);
+        match told.len() == 4 && told.iter().all(|line| line.contains(&by)) {
+            true => Ok(()),
+            false => Err(format!("{by} in {told:#?}")),
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_line_in_front_of_the_servers_no_place_is_lost() {
+    let hangs = Arc::new(AtomicBool::new(false));
+    let pool = format!("{HEDGE}\nmax_requests = 2\nqueue = {{ length = 100, timeout_ms = 60000 }}");
+    let (steady, _other, balancer) = learnt(&hangs, &pool, "").await;
+    // Many at once, of which half begin with the server that hangs.
+    for _ in 0..5 {
+        let asking: Vec<_> = (0..20)
+            .map(|_| {
+                let address = balancer.address;
+                tokio::spawn(async move { get(address, "a", "/").await.status })
+            })
+            .collect();
+        for asked in asking {
+            // 504: hedged too late, or not at all for want of a place.
+            let status = asked.await.expect("answered");
+            assert!(matches!(status, 200 | 504), "{status}");
+        }
+    }
+    assert!(steady.most_at_once() <= 2, "{} at once", steady.most_at_once());
+    eventually("nothing in flight and nobody in line", async || {
+        match ["lb_server_in_flight", "lb_queue"].map(|name| balancer.metric(name)) {
+            [0, 0] => Ok(()),
+            left => Err(format!("{left:?}")),
+        }
+    })
+    .await;
+    // All places are there again.
+    hangs.store(false, Ordering::Relaxed);
+    let asking: Vec<_> = (0..20)
+        .map(|_| {
+            let address = balancer.address;
+            tokio::spawn(async move { get(address, "a", "/").await.status })
+        })
+        .collect();
+    for asked in asking {
+        assert_eq!(asked.await.expect("answered"), 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_changes_something_or_has_a_body_is_never_hedged() {
     let hangs = Arc::new(AtomicBool::new(false));
-    let (steady, other, balancer) = learnt(&hangs, "").await;
+    let (steady, other, balancer) = learnt(&hangs, HEDGE, "").await;
     let hedges = balancer.metric("lb_hedges_total");
     let seen = steady.count() + other.count();
     for method in ["POST", "PUT", "GET"] {
@@ -126,7 +188,7 @@ async fn the_access_log_names_the_server_that_has_answered() {
     let file = directory.path().join("access.log");
     let log = format!("[access_log]\nformat = \"json\"\nfile = \"{}\"", file.display());
     let hangs = Arc::new(AtomicBool::new(false));
-    let (steady, _other, balancer) = learnt(&hangs, &log).await;
+    let (steady, _other, balancer) = learnt(&hangs, HEDGE, &log).await;
     for _ in 0..6 {
         assert_eq!(get(balancer.address, "a", "/named").await.text(), "steady");
     }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use support::http2::{Http2, request, text};
 use support::{App, Balancer, Client, Reply, eventually, get};
 use tokio::sync::watch;
 
@@ -259,4 +260,27 @@ async fn the_deadline_of_a_whole_request_counts_while_it_waits() {
     assert_eq!(get(balancer.address, "a", "/").await.status, 504);
     assert_eq!(balancer.metric("lb_queue_timeouts_total"), 0);
     until(&balancer, "lb_queue", 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_http_2_that_is_taken_back_leaves_the_line() {
+    let (app, open) = gated().await;
+    let pool = "max_requests = 1\nqueue.timeout_ms = 60000";
+    let balancer = Balancer::in_front_of(&[&app], pool, "").await;
+    let client = Http2::connect(&balancer).await;
+    let (first, _) = client.begin(request("GET", "/first"), true).await;
+    until(&balancer, "lb_server_in_flight", 1).await;
+    let (second, mut taken_back) = client.begin(request("GET", "/second"), true).await;
+    let (third, _) = client.begin(request("GET", "/third"), true).await;
+    until(&balancer, "lb_queue", 2).await;
+    taken_back.send_reset(h2::Reason::CANCEL);
+    drop(second);
+    until(&balancer, "lb_queue", 1).await;
+    open.send_replace(true);
+    for answer in [first, third] {
+        assert_eq!(text(answer.await.expect("answered")).await, "done");
+    }
+    let lines: Vec<String> = app.seen().iter().map(|seen| seen.line().to_owned()).collect();
+    assert_eq!(lines, ["GET /first HTTP/1.1", "GET /third HTTP/1.1"]);
+    until(&balancer, "lb_server_in_flight", 0).await;
 }

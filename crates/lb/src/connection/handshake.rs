@@ -41,7 +41,7 @@ pub(super) async fn handshake(
     let peeked = while_awaited(client, stream.peek(&mut first)).await;
     match peeked {
         Some(Ok(1)) if first[0].is_ascii_uppercase() => {
-            answer(worker, Stream::Plain(stream), Problem::PlainHttp, None).await;
+            answer(worker, &client.peer, Stream::Plain(stream), Problem::PlainHttp).await;
             return None;
         }
         Some(Ok(1)) => {}

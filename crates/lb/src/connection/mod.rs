@@ -19,7 +19,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::HeaderValue;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -28,6 +27,7 @@ use tracing::debug;
 
 use self::client::Client;
 use self::io::ClientIo;
+use self::peer::Peer;
 use self::stream::Stream;
 use crate::access_log::Record;
 use crate::problem::Problem;
@@ -134,10 +134,7 @@ async fn close(worker: Rc<Worker>, client: Rc<Client>, io: ClientIo, end: End, p
         End::Closed if client.has_ended() => {}
         End::Closed if worker.shared.is_draining() => linger(stream, LINGER, LINGER_BYTES).await,
         End::Closed => linger(stream, LONG_LINGER, LONG_LINGER_BYTES).await,
-        End::Answer(problem) => {
-            Record::refused(&worker, &who, respond::status(problem));
-            answer(&worker, stream, problem, who.hsts.as_ref()).await;
-        }
+        End::Answer(problem) => answer(&worker, &who, stream, problem).await,
         End::Http2 => Box::pin(http2::serve(worker, stream, peer, who, early)).await,
         End::Stalled | End::CutOff => {
             worker.stats().timeouts.add(u64::from(matches!(end, End::Stalled)));
@@ -156,15 +153,21 @@ fn cut(stream: &Stream) {
 async fn tunnel(worker: &Worker, client: &Client, mut stream: Stream, early: Vec<u8>, server: ServerSide) {
     match tunnel::run(worker, &client.watch, &mut stream, early, server).await {
         Ended::Closed => {}
-        Ended::Idle => worker.stats().timeouts.add(1),
+        Ended::Idle => {
+            worker.stats().timeouts.add(1);
+            if stream.takes_leave() {
+                take_leave(stream).await;
+            }
+        }
         Ended::Broken => cut(&stream),
     }
 }
 
 /// Writes an answer past hyper and ends the connection.
-async fn answer(worker: &Worker, mut stream: Stream, problem: Problem, hsts: Option<&HeaderValue>) {
+async fn answer(worker: &Rc<Worker>, who: &Peer, mut stream: Stream, problem: Problem) {
+    Record::refused(worker, who, respond::status(problem));
     worker.refused(problem);
-    let bytes = respond::raw(problem, &worker.plan().config.errors, hsts);
+    let bytes = respond::raw(problem, &worker.plan().config.errors, who.hsts.as_ref());
     if let Ok(Ok(())) = timeout(LINGER, stream.write_all(&bytes)).await {
         linger(stream, LINGER, LINGER_BYTES).await;
     }

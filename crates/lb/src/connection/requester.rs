@@ -53,19 +53,12 @@ impl Requester {
         }
     }
 
-    /// Whether the request asks for another protocol, which HTTP/2 does in its own
-    /// way.
-    pub(crate) fn asks_to_upgrade(&self) -> bool {
-        match self {
-            Self::Connection(client) => client.asks_to_upgrade(),
-            Self::Stream(_) => false,
-        }
-    }
-
-    /// The connection becomes a tunnel to this server.
+    /// What is behind the answer, a connection or a stream, becomes a tunnel to this
+    /// server.
     pub(crate) fn switch(&self, server: Box<ServerSide>) {
-        if let Self::Connection(client) = self {
-            client.switch(server);
+        match self {
+            Self::Connection(client) => client.switch(server),
+            Self::Stream(stream) => stream.switch(server),
         }
     }
 

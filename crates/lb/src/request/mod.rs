@@ -9,3 +9,4 @@ pub(crate) mod http2;
 pub(crate) mod id;
 pub(crate) mod target;
 pub(crate) mod upgrade;
+pub(crate) mod websocket;

@@ -7,6 +7,8 @@
 
 use http::header::{CONNECTION, HeaderMap, HeaderValue, TE, UPGRADE};
 
+use super::websocket::Handshake;
+
 /// What a head says of an upgrade, line by line.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Offer {
@@ -30,8 +32,54 @@ impl Offer {
     }
 }
 
+/// What a server is asked to switch to.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    /// The protocols, as a list.
+    protocols: HeaderValue,
+    /// What only a server that knows WebSocket can answer, where it is not the
+    /// client who asks for that.
+    handshake: Option<Handshake>,
+}
+
+impl Wish {
+    /// Of a client of HTTP/1.1, which looks at the answer itself.
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        let protocols = wanted(headers)?;
+        Some(Self {
+            protocols,
+            handshake: None,
+        })
+    }
+
+    /// Of somebody who leaves the handshake to us.
+    pub(super) fn with_handshake(protocols: HeaderValue, handshake: Handshake) -> Self {
+        Self {
+            protocols,
+            handshake: Some(handshake),
+        }
+    }
+
+    /// Puts the wish into headers from which all of this hop were taken.
+    pub(crate) fn ask(&self, headers: &mut HeaderMap) {
+        // Its connection option would be a second one, and a tunnel has no trailers.
+        headers.remove(TE);
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, self.protocols.clone());
+        if let Some(handshake) = &self.handshake {
+            handshake.ask(headers);
+        }
+    }
+
+    /// What the server has switched to, if it is what it was asked for.
+    pub(crate) fn granted(&self, answer: &HeaderMap) -> Option<HeaderValue> {
+        let proven = |handshake: &Handshake| handshake.is_proven(answer);
+        agreed(&self.protocols, answer).filter(|_| self.handshake.as_ref().is_none_or(proven))
+    }
+}
+
 /// The protocols that a server may be asked for, out of those a client names.
-pub(crate) fn wanted(headers: &HeaderMap) -> Option<HeaderValue> {
+fn wanted(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut list: Vec<u8> = Vec::new();
     let named = headers.get_all(UPGRADE).iter().map(HeaderValue::as_bytes);
     for protocol in named.flat_map(tokens).filter(|protocol| is_protocol(protocol)) {
@@ -44,16 +92,8 @@ pub(crate) fn wanted(headers: &HeaderMap) -> Option<HeaderValue> {
     HeaderValue::from_bytes(&list).ok().filter(|list| !list.is_empty())
 }
 
-/// Puts the wish into headers from which all of this hop were taken.
-pub(crate) fn ask(headers: &mut HeaderMap, protocols: HeaderValue) {
-    // Its connection option would be a second one, and a tunnel has no trailers.
-    headers.remove(TE);
-    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(UPGRADE, protocols);
-}
-
 /// What the server has switched to, if it is something that it was asked for.
-pub(crate) fn agreed(asked: &HeaderValue, answer: &HeaderMap) -> Option<HeaderValue> {
+fn agreed(asked: &HeaderValue, answer: &HeaderMap) -> Option<HeaderValue> {
     let mut lines = answer.get_all(UPGRADE).iter();
     let (Some(protocol), None) = (lines.next(), lines.next()) else {
         return None;

@@ -8,11 +8,11 @@ use http::{Response, StatusCode, Version};
 
 use crate::problem::Problem;
 use crate::request::headers::strip_hop_by_hop;
-use crate::request::upgrade;
+use crate::request::upgrade::Wish;
 
 /// Refuses what is ambiguous and takes away what was for this hop only. `upgrade`
-/// names the protocols that the server was asked to switch to.
-pub(super) fn check<B>(response: &mut Response<B>, upgrade: Option<&HeaderValue>) -> Result<(), Problem> {
+/// is what the server was asked to switch to.
+pub(super) fn check<B>(response: &mut Response<B>, upgrade: Option<&Wish>) -> Result<(), Problem> {
     let status = response.status();
     if status == StatusCode::SWITCHING_PROTOCOLS {
         return check_switch(response, upgrade);
@@ -34,8 +34,8 @@ pub(super) fn check<B>(response: &mut Response<B>, upgrade: Option<&HeaderValue>
 
 /// RFC 9110 15.2.2: a server may switch only to what it was asked for, and says
 /// to what.
-fn check_switch<B>(response: &mut Response<B>, upgrade: Option<&HeaderValue>) -> Result<(), Problem> {
-    let agreed = upgrade.and_then(|asked| upgrade::agreed(asked, response.headers()));
+fn check_switch<B>(response: &mut Response<B>, upgrade: Option<&Wish>) -> Result<(), Problem> {
+    let agreed = upgrade.and_then(|wish| wish.granted(response.headers()));
     let protocol = agreed.ok_or(Problem::AnswerMalformed)?;
     if response.version() != Version::HTTP_11 {
         return Err(Problem::AnswerMalformed);

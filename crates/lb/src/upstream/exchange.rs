@@ -4,13 +4,14 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio_util::either::Either;
 
 use super::{Sender, Upstream, answer, multiplexed};
 use crate::problem::Problem;
 use crate::request::body::RequestBody;
+use crate::request::upgrade::Wish;
 use crate::watch::{Alarm, Side, Watch};
 
 /// A server may send any number of informational answers before the one that
@@ -41,12 +42,12 @@ impl Lost {
 }
 
 /// Sends `request` and waits for the answer's head, which is checked. The
-/// connection is dropped when there is none. `upgrade` names the protocols that
-/// the server may switch to.
+/// connection is dropped when there is none. `upgrade` is what the server may
+/// switch to.
 pub(crate) async fn send(
     mut upstream: Box<Upstream>,
     mut request: Request<RequestBody>,
-    upgrade: Option<&HeaderValue>,
+    upgrade: Option<&Wish>,
 ) -> Result<(Response<Incoming>, Box<Upstream>), Lost> {
     upstream.upgrades = upgrade.is_some();
     let written_before = upstream.counts.written_bytes.get();

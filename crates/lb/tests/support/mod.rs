@@ -13,6 +13,7 @@ pub mod client;
 pub mod frames;
 pub mod http2;
 pub mod tls;
+pub mod websocket;
 
 use std::future::Future;
 use std::net::SocketAddr;

@@ -12,10 +12,12 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 use tempfile::{TempDir, tempdir};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::http2::Http2;
 use super::{App, Balancer, Client};
 
 pub const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -31,15 +33,20 @@ pub fn local(directory: &Path, more: &str) -> String {
 /// A balancer with a local CA, and a client that trusts it.
 pub struct Site {
     pub balancer: Balancer,
-    trust: Trust,
+    pub trust: Trust,
     _directory: TempDir,
 }
 
 impl Site {
     pub async fn new(app: &App, tls: &str, top: &str) -> Self {
+        Self::in_front_of(&[app.address], "", tls, top).await
+    }
+
+    /// `pool`, `tls` and `top` are more TOML for the pool, for TLS and for the whole.
+    pub async fn in_front_of(addresses: &[SocketAddr], pool: &str, tls: &str, top: &str) -> Self {
         let directory = tempdir().expect("a directory");
         let top = format!("{top}\n{}", local(directory.path(), tls));
-        let balancer = Balancer::in_front_of(&[app], "", &top).await;
+        let balancer = Balancer::in_front_of_addresses(addresses, pool, &top).await;
         Self {
             balancer,
             trust: Trust::in_local_ca(directory.path(), &VERSIONS),
@@ -53,6 +60,25 @@ impl Site {
 
     pub async fn connect(&self) -> Client<TlsStream<TcpStream>> {
         self.trust.connect(self.address(), NAME).await
+    }
+
+    /// A connection on which HTTP/2 was agreed on.
+    pub async fn connect_http2(&self) -> Http2 {
+        Http2::on(self.speaking(&["h2", "http/1.1"]).await.stream).await
+    }
+
+    /// A connection for which these protocols were offered.
+    pub async fn speaking(&self, protocols: &[&str]) -> Client<TlsStream<TcpStream>> {
+        self.trust.speaking(protocols).connect(self.address(), NAME).await
+    }
+
+    /// The same behind a header of the PROXY protocol.
+    pub async fn announced(&self, header: &[u8], protocols: &[&str]) -> Client<TlsStream<TcpStream>> {
+        let mut stream = TcpStream::connect(self.address()).await.expect("connected");
+        stream.set_nodelay(true).expect("an option");
+        stream.write_all(header).await.expect("sent");
+        let trust = self.trust.speaking(protocols);
+        trust.connect_on(stream, NAME).await.expect("connected")
     }
 }
 
@@ -85,10 +111,21 @@ impl Trust {
         Self::in_ca(&ca, versions)
     }
 
+    /// The same client, with other protocols to offer.
+    pub fn speaking(&self, protocols: &[&str]) -> Self {
+        let mut config = ClientConfig::clone(&self.0);
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        Self(Arc::new(config))
+    }
+
     pub async fn try_connect(&self, address: SocketAddr, name: &str) -> io::Result<Client<TlsStream<TcpStream>>> {
-        let name = ServerName::try_from(name.to_owned()).expect("a name");
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        self.connect_on(stream, name).await
+    }
+
+    pub async fn connect_on(&self, stream: TcpStream, name: &str) -> io::Result<Client<TlsStream<TcpStream>>> {
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
         let stream = TlsConnector::from(self.0.clone()).connect(name, stream).await?;
         Ok(Client::on(stream))
     }

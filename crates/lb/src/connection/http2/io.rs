@@ -108,7 +108,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for FrameIo<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)
+        let flushed = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
+        // TLS has bytes of its own that the socket may not take. A plain socket has
+        // none and is never late here.
+        match flushed {
+            Poll::Pending => self.session.write_blocked(),
+            Poll::Ready(_) if self.session.is_writing() => self.session.write_moved(),
+            Poll::Ready(_) => {}
+        }
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {

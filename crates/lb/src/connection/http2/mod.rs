@@ -8,6 +8,7 @@ mod io;
 mod ledger;
 mod session;
 pub(crate) mod stream;
+mod tunnel;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -63,6 +64,8 @@ fn builder(config: &Config, session: &Rc<Session>) -> Builder<Tasks> {
         .initial_connection_window_size(http2.connection_window_bytes)
         .max_frame_size(MAX_FRAME_BYTES)
         .header_table_size(HPACK_TABLE_BYTES)
+        // RFC 8441 3: WebSocket may be asked for.
+        .enable_connect_protocol()
         .max_header_list_size(config.client.max_head_bytes as u32)
         .max_send_buf_size(MAX_SEND_BYTES)
         // The ledger counts, and tells an answered stream from one that is not.
@@ -139,7 +142,12 @@ where
             }
         }
         End::Late(Late::Idle) => {
-            let _best_effort = go_away(&mut stream, &session, NO_ERROR).await;
+            // What a client says on the way, of its windows or to check that anybody is
+            // there, would be answered with a reset, and an answer that it has not read
+            // yet be lost.
+            if go_away(&mut stream, &session, NO_ERROR).await {
+                linger(stream, LINGER, LINGER_BYTES).await;
+            }
         }
         End::Late(Late::Head) => {
             worker.stats().timeouts.add(1);

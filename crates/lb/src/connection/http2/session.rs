@@ -10,6 +10,7 @@ use super::super::client::DRAIN_GRACE;
 use super::super::peer::Peer;
 use super::ledger::{Breach, Ledger, Moved};
 use super::stream::Stream;
+use super::tunnel::Switched;
 use crate::config::ClientConfig;
 use crate::watch::{Alarm, NEVER, Side, Watched};
 use crate::worker::Worker;
@@ -55,6 +56,8 @@ pub(super) struct Session {
     requests: Cell<usize>,
     /// The stream whose task is about to be started.
     begun: RefCell<Option<Rc<Stream>>>,
+    /// The stream whose answer, which is about to go out, begins a tunnel.
+    switched: RefCell<Option<Box<Switched>>>,
     /// What is counted for this connection's unfinished head, bytes.
     counted_bytes: Cell<usize>,
     ended: Cell<bool>,
@@ -81,6 +84,7 @@ impl Session {
             phase: Cell::new(Phase::Opening),
             requests: Cell::new(0),
             begun: RefCell::default(),
+            switched: RefCell::default(),
             counted_bytes: Cell::new(0),
             ended: Cell::new(false),
             leaving: Cell::new(false),
@@ -178,6 +182,16 @@ impl Session {
         self.begun.take()
     }
 
+    /// What follows the answer that is handed to hyper next is a tunnel.
+    pub(super) fn switch(&self, switched: Box<Switched>) {
+        self.switched.replace(Some(switched));
+    }
+
+    /// The tunnel that the task being started is for, if it is for one.
+    pub(super) fn take_switched(&self) -> Option<Box<Switched>> {
+        self.switched.take()
+    }
+
     /// Nobody works for a request any more.
     pub(super) fn request_ends(&self) {
         self.requests.set(self.requests.get() - 1);
@@ -186,7 +200,7 @@ impl Session {
 
     /// The socket takes no more for now.
     pub(super) fn write_blocked(&self) {
-        if self.watch.due(Side::Write) == NEVER {
+        if !self.is_writing() {
             self.watch.set_due(Side::Write, self.now_ms() + self.config.send_ms);
         }
     }
@@ -198,6 +212,11 @@ impl Session {
         }
     }
 
+    /// Whether something waits to be taken.
+    pub(super) fn is_writing(&self) -> bool {
+        self.watch.due(Side::Write) != NEVER
+    }
+
     /// What an alarm, if there is one, means for the connection.
     pub(super) fn rung(&self) -> Option<Late> {
         let late = |side| self.watch.due(side) <= self.now_ms();
@@ -207,8 +226,9 @@ impl Session {
             (Alarm::Due, _) if late(Side::Write) => Some(Late::Stalled),
             (Alarm::Due, Phase::Opening | Phase::Head) if late(Side::Read) => Some(Late::Head),
             (Alarm::Due, Phase::Owing) if late(Side::Read) => Some(Late::Stalled),
-            (Alarm::Due, Phase::Idle) if late(Side::Read) => Some(Late::Idle),
-            (Alarm::Evict, Phase::Idle) => Some(Late::Idle),
+            // The end of an answer may still be on its way.
+            (Alarm::Due, Phase::Idle) if late(Side::Read) && !self.is_writing() => Some(Late::Idle),
+            (Alarm::Evict, Phase::Idle) if !self.is_writing() => Some(Late::Idle),
             _ => None,
         };
         if end.is_none() {

@@ -7,20 +7,23 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use hyper::rt::Executor;
+use hyper::upgrade::OnUpgrade;
 use tokio::task::spawn_local;
 
 use super::super::pace::Pace;
 use super::super::peer::Peer;
 use super::session::Session;
+use super::tunnel::Switched;
 use crate::problem::Problem;
 use crate::request::framing::Limits;
+use crate::tunnel::ServerSide;
 use crate::watch::{NEVER, Side, Watched};
 
 /// A stream, from its head to the last that is done for it.
 pub(crate) struct Stream {
-    session: Rc<Session>,
+    pub(super) session: Rc<Session>,
     /// The deadline for its answer to be taken.
-    watch: Watched,
+    pub(super) watch: Watched,
     /// The deadline for its body to come.
     body: Watched,
     /// How fast the body comes, and the answer is taken.
@@ -28,6 +31,8 @@ pub(crate) struct Stream {
     takes: Pace,
     /// The piece of the answer that waits to be taken.
     offered_bytes: Cell<usize>,
+    /// What hyper makes of it if it becomes a tunnel.
+    upgrade: Cell<Option<OnUpgrade>>,
 }
 
 impl Stream {
@@ -39,6 +44,7 @@ impl Stream {
             sends: Pace::new(config.min_body_bytes_per_second, config.body_ms),
             takes: Pace::new(config.min_send_bytes_per_second, config.send_ms),
             offered_bytes: Cell::new(0),
+            upgrade: Cell::new(None),
             session,
             watch,
             body,
@@ -91,6 +97,19 @@ impl Stream {
         self.watch.set_due(Side::Write, NEVER);
     }
 
+    /// It asks for a tunnel.
+    pub(crate) fn may_switch(&self, upgrade: Option<OnUpgrade>) {
+        self.upgrade.set(upgrade);
+    }
+
+    /// Its answer, which is about to go out, begins a tunnel to this server.
+    pub(crate) fn switch(self: &Rc<Self>, server: Box<ServerSide>) {
+        if let Some(upgrade) = self.upgrade.take() {
+            let switched = Switched::new(self.clone(), upgrade, server);
+            self.session.switch(Box::new(switched));
+        }
+    }
+
     pub(crate) fn leave(&self) {
         self.session.leave();
     }
@@ -117,9 +136,13 @@ where
     F: Future<Output = ()> + 'static,
 {
     fn execute(&self, future: F) {
-        // hyper asks for the answer and starts its task in one breath.
+        // hyper asks for the answer and starts its task in one breath, and so it does
+        // when the answer, and a tunnel with it, is there.
         let Some(stream) = self.0.take_begun() else {
-            spawn_local(future);
+            match self.0.take_switched() {
+                Some(switched) => spawn_local(switched.run(future)),
+                None => spawn_local(future),
+            };
             return;
         };
         let worker = self.0.worker.clone();
@@ -137,6 +160,8 @@ where
                 Poll::Pending
             })
             .await;
+            // Not taken if the client has taken its request back at the last moment.
+            drop(stream.session.take_switched());
             // Dropping what is left resets the stream; the others go on.
             worker.stats().timeouts.add(u64::from(stalled));
         });
