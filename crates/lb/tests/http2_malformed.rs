@@ -32,7 +32,9 @@ async fn every_malformed_request_is_refused_and_no_server_sees_it() {
         (":path", "/"),
     );
     let with = |field| vec![method, scheme, authority, path, field];
-    let mut client = Raw::connect(balancer.address).await;
+    // No table (RFC 7541 4.2): a status that comes again is written out again.
+    let connect = || Raw::with_settings(balancer.address, &[(1, 0)]);
+    let mut client = connect().await;
     let mut wrong = Vec::new();
     let cases = [
         (
@@ -155,14 +157,24 @@ async fn every_malformed_request_is_refused_and_no_server_sees_it() {
             refused("405"),
         ),
         (
-            "RFC 8441 4: a :protocol that was not offered",
+            "RFC 9220 3: a :protocol that is not known",
             vec![
                 (":method", "CONNECT"),
-                (":protocol", "websocket"),
+                (":protocol", "connect-udp"),
                 scheme,
                 authority,
                 path,
             ],
+            refused("501"),
+        ),
+        (
+            "RFC 8441 4: :protocol without :scheme and :path",
+            vec![(":method", "CONNECT"), (":protocol", "websocket"), authority],
+            reset(),
+        ),
+        (
+            "RFC 8441 4: :protocol beside GET",
+            vec![method, (":protocol", "websocket"), scheme, authority, path],
             reset(),
         ),
     ];
@@ -176,7 +188,7 @@ async fn every_malformed_request_is_refused_and_no_server_sees_it() {
             HEADERS => Outcome::Status(status(&answer.payload)),
             RST_STREAM => Outcome::Reset(answer.code()),
             _ => {
-                client = Raw::connect(balancer.address).await;
+                client = connect().await;
                 Outcome::GoAway(answer.code())
             }
         };
