@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use service::{Context, Latch, RunError, Service, Shutdown, StartError, bind_tcp, listening};
+use service::{Context, Latch, RunError, Service, Shutdown, StartError, listening};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use crate::access_log::AccessLog;
 use crate::config::Config;
 use crate::drain::{self, Stage};
+use crate::listeners::Bound;
 use crate::metrics::Export;
 use crate::operator;
 use crate::pool::discovery;
@@ -19,7 +20,6 @@ use crate::shared::Shared;
 use crate::status::status;
 use crate::threads::Threads;
 use crate::tls::Tls;
-use crate::worker::Listeners;
 
 /// At the end the last lines of the access log are waited for this long.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -27,9 +27,12 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// The load balancer.
 pub struct LoadBalancer {
     shared: Arc<Shared>,
-    listeners: Vec<Listeners<TcpListener>>,
+    /// A group a worker.
+    listeners: Vec<Vec<Bound>>,
     address: SocketAddr,
     latch: Latch,
+    /// Whether another process serves until this one is ready.
+    takes_over: bool,
 }
 
 impl LoadBalancer {
@@ -55,31 +58,34 @@ impl Service for LoadBalancer {
         RADIODECK_LB__POOLS='[{ name = \"app\", servers = [\"127.0.0.1:8000\", \"127.0.0.1:8001\"] }]' \\\n  \
         RADIODECK_LB__ROUTES='[{ host = \"*\", pool = \"app\" }]' radiodeck-lb\n\n\
         It listens on 127.0.0.1:8080. config/lb.toml explains every key. GET /.lb/health on any host answers whether \
-        this balancer wants traffic. SIGHUP reads the file again. SIGTERM drains it.";
+        this balancer wants traffic. SIGHUP reads the file again. SIGTERM drains it. SIGUSR2 starts the program anew, \
+        as it is on disk by then, hands the listening sockets over to it, and drains.";
     type Config = Config;
     // Checks, discovery and the admin listener; requests run on the workers.
     const RUNTIME_THREADS: Option<usize> = Some(1);
+    const HANDS_OVER: bool = true;
 
     async fn build(config: Config, context: &mut Context) -> Result<Self, StartError> {
         raise_descriptor_limit();
         let workers = config.worker_count();
-        let (http, address) = bind(config.listen, "listen", workers)?;
-        let (https, tls) = match config.tls.listen {
-            Some(listen) => {
-                let (listeners, address) = bind(listen, "tls.listen", workers)?;
-                (listeners, Some(Tls::new(&config.tls, address)?))
+        let mut listeners: Vec<Vec<Bound>> = Vec::new();
+        listeners.resize_with(workers, Vec::new);
+        let mut bind = |listen, key, secure| {
+            let bound = context.sockets.bind_for_workers(listen, workers, key)?;
+            let address = bound.first().map_or(Ok(listen), TcpListener::local_addr);
+            for (index, listener) in bound.into_iter().enumerate() {
+                listeners[index % workers].push((listener, secure));
             }
-            None => (Vec::new(), None),
+            address.map_err(system("cannot read the bound address"))
         };
-        let mut https = https.into_iter();
-        let pair = |http| Listeners {
-            http,
-            https: https.next(),
+        let address = bind(config.listen, "listen", false)?;
+        let tls = match config.tls.listen {
+            Some(listen) => Some(Tls::new(&config.tls, bind(listen, "tls.listen", true)?)?),
+            None => None,
         };
-        let listeners = http.into_iter().map(pair).collect();
         let log = AccessLog::start().map_err(system("cannot start the thread of the access log"))?;
         log.switch(AccessLog::open(&config.access_log)?);
-        let shared = Arc::new(Shared::new(config, address, tls, log));
+        let shared = Arc::new(Shared::new(config, address, tls, log, context.sockets.clone()));
         context.metrics.register_collector(Box::new(Export(shared.clone())));
         let seen = shared.clone();
         context.status("lb", move || status(&seen));
@@ -91,6 +97,7 @@ impl Service for LoadBalancer {
             listening("https", tls.address);
         }
         Ok(Self {
+            takes_over: context.sockets.take_over(),
             latch: context.readiness.latch("a healthy server in every pool"),
             shared,
             listeners,
@@ -103,19 +110,31 @@ impl Service for LoadBalancer {
             shared,
             listeners,
             latch,
+            takes_over,
             ..
         } = self;
         for pool in &shared.plan().pools {
             discovery::start(pool);
         }
-        tokio::spawn(hold_until_healthy(shared.clone(), latch));
         tokio::spawn(reread_certificates(shared.clone()));
+        if takes_over {
+            // Whoever is served until then is served by one who knows its servers.
+            tokio::select! {
+                () = healthy(&shared) => {}
+                () = shutdown.begun() => return Ok(()),
+            }
+        }
         info!(workers = listeners.len(), "serving");
         let (stage, stages) = watch::channel(Stage::Serving);
         let mut threads = Threads::start(&shared, listeners, &stages).map_err(|error| RunError::Ended {
             what: "the workers".into(),
             message: error.to_string(),
         })?;
+        let ready = shared.clone();
+        tokio::spawn(async move {
+            healthy(&ready).await;
+            drop(latch);
+        });
         tokio::select! {
             error = threads.failed() => return Err(error),
             () = shutdown.begun() => {}
@@ -128,13 +147,12 @@ impl Service for LoadBalancer {
     }
 }
 
-/// Ready means that a request would be answered.
-async fn hold_until_healthy(shared: Arc<Shared>, latch: Latch) {
+/// Resolves when a request would be answered, whichever pool it is for.
+async fn healthy(shared: &Shared) {
     let healthy = |pool: &Arc<crate::pool::Pool>| pool.members().iter().any(|server| server.is_in_rotation());
     while !shared.plan().pools.iter().all(healthy) {
         sleep(Duration::from_millis(20)).await;
     }
-    drop(latch);
 }
 
 fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
@@ -161,27 +179,6 @@ async fn reread_certificates(shared: Arc<Shared>) {
         }
         complaint = new;
     }
-}
-
-/// One listener a worker, all on one address.
-fn bind(listen: SocketAddr, key: &'static str, workers: usize) -> Result<(Vec<TcpListener>, SocketAddr), StartError> {
-    if listen.port() != 0 {
-        // Another balancer shares its port with us without an error, and would
-        // take half of the connections. Nobody may hold it at all.
-        drop(bind_tcp(listen, false, key)?);
-    }
-    let mut address = listen;
-    let mut listeners = Vec::new();
-    for _ in 0..workers {
-        let listener = bind_tcp(address, true, key)?;
-        address = listener.local_addr().map_err(system("cannot read the bound address"))?;
-        listeners.push(
-            listener
-                .into_std()
-                .map_err(system("cannot move a listener to its worker"))?,
-        );
-    }
-    Ok((listeners, address))
 }
 
 /// A connection each way is two descriptors a request; the usual soft limit of

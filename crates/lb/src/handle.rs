@@ -123,7 +123,7 @@ async fn answer(
     target::normalise(&parts.method, &mut parts.uri, &mut parts.headers)?;
     let path = parts.uri.path();
     if path == HEALTH_PATH && matches!(parts.method, Method::GET | Method::HEAD) && socket.is_none() {
-        return Ok(own(worker, respond::health(worker.shared.is_draining())));
+        return Ok(own(worker, respond::health(worker.shared.is_withdrawn())));
     }
     if let Some(expectation) = parts.headers.get(EXPECT)
         && !expectation.as_bytes().eq_ignore_ascii_case(b"100-continue")

@@ -36,6 +36,7 @@ mod forward;
 mod gather;
 mod handle;
 mod hedge;
+mod listeners;
 mod metrics;
 mod operator;
 mod outgoing;

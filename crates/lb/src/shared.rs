@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
-use service::ConfigError;
+use service::{ConfigError, Sockets};
 
 use crate::access_log::AccessLog;
 use crate::addresses::Addresses;
@@ -35,11 +35,29 @@ pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
     /// If HTTPS is served.
     pub(crate) tls: Option<Tls>,
+    /// Copies of the listeners, for a successor.
+    pub(crate) sockets: Sockets,
     draining: AtomicBool,
+    withdrawn: AtomicBool,
+}
+
+/// How a balancer leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// Its addresses are closed soon.
+    Withdrawn,
+    /// Another process serves its addresses.
+    Succeeded,
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, address: SocketAddr, tls: Option<Tls>, access_log: Arc<AccessLog>) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        address: SocketAddr,
+        tls: Option<Tls>,
+        access_log: Arc<AccessLog>,
+        sockets: Sockets,
+    ) -> Self {
         let plan = Plan::first(config);
         Self {
             workers: (0..plan.config.worker_count())
@@ -51,7 +69,9 @@ impl Shared {
             addresses: Addresses::default(),
             address,
             tls,
+            sockets,
             draining: AtomicBool::new(false),
+            withdrawn: AtomicBool::new(false),
             generation: AtomicU64::new(plan.generation),
             plan: ArcSwap::from_pointee(plan),
         }
@@ -98,11 +118,18 @@ impl Shared {
         ))
     }
 
+    /// Whether clients shall not come back on their connections.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_draining(&self) {
+    /// Whether clients shall not come to this address any more.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.withdrawn.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_draining(&self, leaving: Leaving) {
+        self.withdrawn.store(leaving == Leaving::Withdrawn, Ordering::Relaxed);
         self.draining.store(true, Ordering::Relaxed);
     }
 }

@@ -1,7 +1,6 @@
 //! The threads that workers run on.
 
 use std::io;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,23 +10,24 @@ use tokio::sync::oneshot;
 use tokio::sync::watch::Receiver;
 
 use crate::drain::Stage;
+use crate::listeners::{Bound, Listeners};
 use crate::shared::Shared;
-use crate::worker::{Listeners, Worker};
+use crate::worker::Worker;
 
 /// Running workers.
 pub(crate) struct Threads(Vec<oneshot::Receiver<io::Result<()>>>);
 
 impl Threads {
-    /// Starts one worker for each pair of listeners.
+    /// Starts one worker for each group of listeners.
     ///
     /// # Errors
     /// The system does not give a thread.
     pub(crate) fn start(
         shared: &Arc<Shared>,
-        listeners: Vec<Listeners<TcpListener>>,
+        listeners: Vec<Vec<Bound>>,
         stage: &Receiver<Stage>,
     ) -> Result<Self, StartError> {
-        let start = |(id, listeners): (usize, Listeners<TcpListener>)| {
+        let start = |(id, listeners): (usize, Vec<Bound>)| {
             let (shared, stage) = (shared.clone(), stage.clone());
             let (done, ended) = oneshot::channel();
             std::thread::Builder::new()
@@ -89,13 +89,13 @@ impl Threads {
     }
 }
 
-fn work(id: usize, shared: Arc<Shared>, listeners: Listeners<TcpListener>, stage: Receiver<Stage>) -> io::Result<()> {
+fn work(id: usize, shared: Arc<Shared>, listeners: Vec<Bound>, stage: Receiver<Stage>) -> io::Result<()> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .event_interval(256)
         .build_local(LocalOptions::default())?;
     runtime.block_on(async {
-        let listeners = Listeners::from_std(listeners)?;
+        let listeners = Listeners::register(listeners)?;
         Rc::new(Worker::new(id, shared)).run(listeners, stage).await;
         Ok(())
     })

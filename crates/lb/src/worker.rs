@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch::Receiver;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::warn;
@@ -21,6 +21,7 @@ use crate::connection;
 use crate::connection::handshake::Handshakes;
 use crate::connection::proxy_protocol::{self, Refused};
 use crate::drain::Stage;
+use crate::listeners::Listeners;
 use crate::metrics::{Traffic, WorkerStats};
 use crate::overload::Share;
 use crate::plan::{CurrentPlan, PlanView};
@@ -46,33 +47,6 @@ const BUSY_LOOKS: u32 = 25;
 const RARE_RING: u32 = 10;
 /// Between two log lines about floods.
 const FLOOD_PAUSE: Duration = Duration::from_secs(10);
-
-/// Where one worker's connections come from.
-pub(crate) struct Listeners<Listener> {
-    pub(crate) http: Listener,
-    pub(crate) https: Option<Listener>,
-}
-
-impl Listeners<TcpListener> {
-    /// Registers them with this thread's runtime.
-    pub(crate) fn from_std(listeners: Listeners<std::net::TcpListener>) -> std::io::Result<Self> {
-        Ok(Self {
-            http: TcpListener::from_std(listeners.http)?,
-            https: listeners.https.map(TcpListener::from_std).transpose()?,
-        })
-    }
-
-    /// The next connection, and whether TLS is spoken on it.
-    async fn accept(&self) -> (std::io::Result<(TcpStream, SocketAddr)>, bool) {
-        let Some(https) = &self.https else {
-            return (self.http.accept().await, false);
-        };
-        tokio::select! {
-            accepted = self.http.accept() => (accepted, false),
-            accepted = https.accept() => (accepted, true),
-        }
-    }
-}
 
 /// What one thread needs.
 pub(crate) struct Worker {
@@ -161,23 +135,22 @@ impl Worker {
         }
     }
 
-    /// Serves until the stage says drain, then waits for the last connection.
-    pub(crate) async fn run(self: Rc<Self>, listeners: Listeners<TcpListener>, mut stage: Receiver<Stage>) {
+    /// Serves until the stage says otherwise, then waits for the last connection.
+    pub(crate) async fn run(self: Rc<Self>, listeners: Listeners, mut stage: Receiver<Stage>) {
         let sweeper = tokio::task::spawn_local(self.clone().sweep());
         loop {
             tokio::select! {
                 biased;
-                changed = stage.wait_for(|stage| *stage == Stage::Draining) => {
+                changed = stage.wait_for(|stage| *stage > Stage::Serving) => {
                     let _sender_gone_means_the_same = changed.is_ok();
                     break;
                 }
                 () = self.accept(&listeners) => {}
             }
         }
-        self.accept_the_rest(listeners.http, false);
-        if let Some(https) = listeners.https {
-            self.accept_the_rest(https, true);
-        }
+        // What the kernel has accepted already would be reset with the listener.
+        listeners.close(|accepted, secure| self.admit(accepted, secure));
+        let _sender_gone_means_the_same = stage.wait_for(|stage| *stage == Stage::Draining).await.is_ok();
         for look in 0u32.. {
             // Again and again: a connection may be accepted after the first ring, and
             // whoever is about to ask is spared for a moment. Those that stay have heard
@@ -194,7 +167,7 @@ impl Worker {
     }
 
     /// Takes one connection, if there is room for one.
-    async fn accept(self: &Rc<Self>, listeners: &Listeners<TcpListener>) {
+    async fn accept(self: &Rc<Self>, listeners: &Listeners) {
         if self.shared.connections.load(Relaxed) >= self.plan().client.max_connections {
             self.clients.evict(EVICT, EVICT_IDLE_MS, self.clock.now_ms());
             sleep(Duration::from_millis(5)).await;
@@ -214,18 +187,6 @@ impl Worker {
                 }
                 self.clients.evict(EVICT, EVICT_IDLE_MS, self.clock.now_ms());
                 sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-
-    /// What the kernel has accepted already would be reset with the listener.
-    /// Asked without the reactor, which may not have heard of it yet.
-    fn accept_the_rest(self: &Rc<Self>, listener: TcpListener, secure: bool) {
-        let Ok(listener) = listener.into_std() else { return };
-        while let Ok((stream, peer)) = listener.accept() {
-            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-            if let Ok(stream) = stream {
-                self.admit((stream, peer), secure);
             }
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::action::{ActionPath, Handler, Refused};
 use crate::reload::{self, Reload};
-use crate::{Config, ConfigError, ConfigSource, Readiness, StartError};
+use crate::{Config, ConfigError, ConfigSource, Readiness, Sockets, StartError, handover};
 
 /// Where metrics are registered; see the crate `prometheus-client`.
 pub use prometheus_client::registry::Registry;
@@ -23,6 +23,8 @@ pub struct Context {
     pub metrics: Registry,
     /// Latches that hold `/ready` back.
     pub readiness: Readiness,
+    /// Where listeners are bound that a successor may get.
+    pub sockets: Sockets,
     sections: Vec<(&'static str, Section)>,
     source: ConfigSource,
     reload: Option<Reload>,
@@ -44,6 +46,7 @@ impl Context {
             started: Instant::now(),
             metrics: Registry::with_prefix("radiodeck"),
             readiness: Readiness::default(),
+            sockets: Sockets::default(),
             sections: Vec::new(),
             source,
             reload: None,
@@ -108,6 +111,8 @@ impl Context {
         let mut object = Map::new();
         object.insert("name".into(), json!(self.name));
         object.insert("version".into(), json!(env!("CARGO_PKG_VERSION")));
+        object.insert("pid".into(), json!(std::process::id()));
+        object.insert("handovers".into(), json!(handover::handovers()));
         object.insert("ready".into(), json!(readiness.is_ok()));
         object.insert("not_ready_because".into(), json!(readiness.err()));
         object.insert("uptime_ms".into(), json!(self.started.elapsed().as_millis() as u64));

@@ -1,14 +1,21 @@
 //! The life of a service binary, from its arguments to its exit code.
 
 use std::future::Future;
+use std::os::unix::net::UnixDatagram;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tracing::{error, info, warn};
 
-use crate::{Args, Config, ConfigSource, Context, RunError, Shutdown, StartError, admin, bind_tcp, listening, probe};
+use crate::handover::{self, Handover, Program};
+use crate::notify::notify;
+use crate::{
+    Args, Config, ConfigSource, Context, Readiness, RunError, Shutdown, Sockets, StartError, admin, listening, probe,
+};
 
 /// One of Radiodeck's services.
 pub trait Service: Sized + Send + 'static {
@@ -24,6 +31,11 @@ pub trait Service: Sized + Send + 'static {
     /// Threads of the main runtime; `None` is one a core. A service that runs
     /// worker threads of its own needs few here.
     const RUNTIME_THREADS: Option<usize> = None;
+
+    /// Whether SIGUSR2 starts a successor that takes over the listening sockets. Such a
+    /// service binds them with `context.sockets`, lets go of them when it drains, and
+    /// does not serve before it is ready where those sockets take over.
+    const HANDS_OVER: bool = false;
 
     /// What is logged when the configuration does not say, in the syntax of
     /// `RUST_LOG`. A service whose libraries log a line a request silences them here.
@@ -79,11 +91,12 @@ pub fn main<S: Service>() -> ExitCode {
     }
     let filter = settings.log_filter.as_deref().unwrap_or(S::DEFAULT_LOG_FILTER);
     crate::init_tracing(args.log_format.unwrap_or(settings.log_format), filter);
+    let sockets = Sockets::from_environment(S::HANDS_OVER);
     let runtime = match runtime::<S>() {
         Ok(runtime) => runtime,
         Err(error) => return fail::<S>(&error),
     };
-    let code = runtime.block_on(live::<S>(config, source));
+    let code = runtime.block_on(live::<S>(config, source, sockets));
     // Tasks that outlived the drain are cut here and not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     code
@@ -111,24 +124,45 @@ fn runtime<S: Service>() -> Result<Runtime, StartError> {
     })
 }
 
-async fn live<S: Service>(config: S::Config, source: ConfigSource) -> ExitCode {
+async fn live<S: Service>(
+    config: S::Config,
+    source: ConfigSource,
+    (sockets, predecessor): (Sockets, Option<UnixDatagram>),
+) -> ExitCode {
     let settings = config.service().clone();
     let shutdown = Shutdown::new(settings.drain_deadline());
+    let readiness = Readiness::default();
     let mut context = Context::with_source(S::NAME, source);
+    context.readiness = readiness.clone();
+    context.sockets = sockets.clone();
     let start = async {
-        shutdown.on_signals(context.readiness.clone())?;
-        let admin = bind_tcp(settings.admin_listen, false, "service.admin_listen")?;
+        shutdown.on_signals(readiness.clone())?;
+        let asked = if S::HANDS_OVER { Some(handover::asked()?) } else { None };
+        let program = Program::of_this_process().map_err(system("cannot tell which program this is"))?;
+        let admin = sockets.bind(settings.admin_listen, "service.admin_listen")?;
+        let admin = TcpListener::from_std(admin).map_err(system("cannot hand a listener to the runtime"))?;
         if let Ok(addr) = admin.local_addr() {
             listening("admin", addr);
         }
         let service = S::build(config, &mut context).await?;
-        Ok::<_, StartError>((service, admin))
+        sockets.close_unwanted();
+        Ok::<_, StartError>((service, admin, asked, program))
     };
-    let (service, admin) = match start.await {
+    let (service, admin, asked, program) = match start.await {
         Ok(parts) => parts,
         Err(error) => return fail::<S>(&error),
     };
-    tokio::spawn(admin::serve(admin, context.freeze()));
+    tokio::spawn(serve_admin(admin, context.freeze(), shutdown.clone()));
+    tokio::spawn(tell_when_ready(readiness, predecessor));
+    if let Some(asked) = asked {
+        let handover = Handover {
+            program,
+            sockets,
+            shutdown: shutdown.clone(),
+            deadline: settings.handover_deadline(),
+        };
+        tokio::spawn(handover.on(asked));
+    }
 
     let running = service.run(shutdown.clone());
     // The service keeps its deadline itself; this is the net below it.
@@ -152,6 +186,29 @@ async fn live<S: Service>(config: S::Config, source: ConfigSource) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Of a process and its successor one answers: the one that serves.
+async fn serve_admin(listener: TcpListener, context: Arc<Context>, shutdown: Shutdown) {
+    if context.sockets.take_over() {
+        context.readiness.announced().await;
+    }
+    tokio::select! {
+        () = admin::serve(listener, context) => {}
+        () = shutdown.handed_over() => {}
+    }
+}
+
+async fn tell_when_ready(readiness: Readiness, predecessor: Option<UnixDatagram>) {
+    readiness.announced().await;
+    notify("READY=1");
+    if let Some(predecessor) = predecessor {
+        handover::tell(&predecessor);
+    }
+}
+
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
+    move |source| StartError::System { what, source }
 }
 
 fn fail<S: Service>(error: &StartError) -> ExitCode {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 /// Whether this service can serve: true once every latch was dropped, false
@@ -11,6 +12,8 @@ use tracing::info;
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
     state: Arc<Mutex<State>>,
+    /// Cancelled when readiness is announced.
+    announced: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -70,6 +73,11 @@ impl Readiness {
         })
     }
 
+    /// Resolves when the service can serve for the first time; at once if it could.
+    pub(crate) async fn announced(&self) {
+        self.announced.cancelled().await;
+    }
+
     fn announce(&self) {
         let first = self.with(|state| {
             let ready = state.sealed && state.waiting_for.is_empty() && !state.draining;
@@ -79,6 +87,7 @@ impl Readiness {
         });
         if first {
             info!("ready");
+            self.announced.cancel();
         }
     }
 

@@ -36,6 +36,9 @@ pub struct ServiceSettings {
     /// How long a drain may take after SIGTERM, milliseconds, 0 to 600 000.
     /// What is still in flight then is cut.
     pub drain_deadline_ms: u64,
+    /// How long a successor may take to become ready after SIGUSR2, milliseconds,
+    /// 100 to 600 000. Only for a service that can be handed over.
+    pub handover_deadline_ms: u64,
 }
 
 impl Default for ServiceSettings {
@@ -45,6 +48,7 @@ impl Default for ServiceSettings {
             log_format: LogFormat::Human,
             log_filter: None,
             drain_deadline_ms: 10_000,
+            handover_deadline_ms: 30_000,
         }
     }
 }
@@ -56,6 +60,12 @@ impl ServiceSettings {
         Duration::from_millis(self.drain_deadline_ms)
     }
 
+    /// The deadline of a handover as a duration.
+    #[must_use]
+    pub fn handover_deadline(&self) -> Duration {
+        Duration::from_millis(self.handover_deadline_ms)
+    }
+
     /// Checks the ranges of this table.
     ///
     /// # Errors
@@ -65,6 +75,12 @@ impl ServiceSettings {
             return Err(ConfigError::value(
                 "service.drain_deadline_ms",
                 format!("{} is more than 600000 (ten minutes)", self.drain_deadline_ms),
+            ));
+        }
+        if !(100..=600_000).contains(&self.handover_deadline_ms) {
+            return Err(ConfigError::value(
+                "service.handover_deadline_ms",
+                format!("{} is not from 100 to 600000 (ten minutes)", self.handover_deadline_ms),
             ));
         }
         if let Some(filter) = &self.log_filter

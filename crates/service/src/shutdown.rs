@@ -1,12 +1,15 @@
-//! The end of a service: SIGTERM or SIGINT begins the drain, a second signal
-//! ends the process at once.
+//! The end of a service: SIGTERM, SIGINT or a successor that serves begins the
+//! drain; a second signal ends the process at once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::notify::notify;
 use crate::{Readiness, StartError};
 
 /// Tells every part of a service that the drain has begun, and how long it may
@@ -15,6 +18,7 @@ use crate::{Readiness, StartError};
 pub struct Shutdown {
     token: CancellationToken,
     deadline: Duration,
+    successor: Arc<AtomicBool>,
 }
 
 impl Shutdown {
@@ -25,12 +29,34 @@ impl Shutdown {
         Self {
             token: CancellationToken::new(),
             deadline,
+            successor: Arc::default(),
         }
     }
 
     /// Begins the drain. Further calls change nothing.
     pub fn begin(&self) {
         self.token.cancel();
+    }
+
+    /// Begins the drain as one of which nobody outside needs to know: another process
+    /// serves the same addresses by now.
+    pub fn hand_over(&self) {
+        self.successor.store(true, Ordering::Release);
+        self.begin();
+    }
+
+    /// Whether the drain has begun by [`Shutdown::hand_over`].
+    #[must_use]
+    pub fn has_successor(&self) -> bool {
+        self.successor.load(Ordering::Acquire)
+    }
+
+    /// Resolves when the drain begins by [`Shutdown::hand_over`].
+    pub(crate) async fn handed_over(&self) {
+        self.begun().await;
+        if !self.has_successor() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Whether the drain has begun.
@@ -70,6 +96,7 @@ impl Shutdown {
             };
             let signal = next().await;
             readiness.drain();
+            notify("STOPPING=1");
             info!(signal, deadline_ms = shutdown.deadline.as_millis() as u64, "draining");
             shutdown.begin();
             let signal = next().await;

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use service::Sockets;
+
 use super::*;
 use crate::access_log::AccessLog;
 use crate::config::Config;
@@ -23,7 +25,7 @@ fn shared() -> Shared {
         workers: 2,
         ..Config::default()
     };
-    Shared::new(config, listen, None, log)
+    Shared::new(config, listen, None, log, Sockets::default())
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub mod bare;
 pub mod client;
 pub mod frames;
 pub mod http2;
+pub mod process;
 pub mod tls;
 pub mod websocket;
 
