@@ -74,7 +74,12 @@ fn good() -> impl Strategy<Value = &'static str> {
 fn frame() -> impl Strategy<Value = Vec<u8>> {
     let payload = prop::collection::vec(any::<u8>(), 0..12);
     (any::<bool>(), 0u8..11, 0u8..6, 0u8..8, payload).prop_map(|(sent, kind, flags, stream, payload)| {
-        let mut turn = vec![9 + payload.len() as u8 | u8::from(sent) << 7, 0, 0, payload.len() as u8];
+        let mut turn = vec![
+            (9 + payload.len() as u8) | (u8::from(sent) << 7),
+            0,
+            0,
+            payload.len() as u8,
+        ];
         turn.extend([kind, flags, 0, 0, 0, stream]);
         turn.extend(payload);
         turn
