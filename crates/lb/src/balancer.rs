@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::access_log::AccessLog;
 use crate::config::Config;
+use crate::descriptors;
 use crate::drain::{self, Stage};
 use crate::listeners::Bound;
 use crate::metrics::Export;
@@ -66,7 +67,7 @@ impl Service for LoadBalancer {
     const HANDS_OVER: bool = true;
 
     async fn build(config: Config, context: &mut Context) -> Result<Self, StartError> {
-        raise_descriptor_limit();
+        descriptors::raise_limit();
         let workers = config.worker_count();
         let mut listeners: Vec<Vec<Bound>> = Vec::new();
         listeners.resize_with(workers, Vec::new);
@@ -86,6 +87,13 @@ impl Service for LoadBalancer {
         let log = AccessLog::start().map_err(system("cannot start the thread of the access log"))?;
         log.switch(AccessLog::open(&config.access_log)?);
         let shared = Arc::new(Shared::new(config, address, tls, log, context.sockets.clone()));
+        let (wanted, most) = (shared.plan().client.max_connections, shared.most_connections);
+        if wanted > most {
+            info!(
+                wanted,
+                most, "client.max_connections is bounded by the limit of open files (ulimit -n)"
+            );
+        }
         context.metrics.register_collector(Box::new(Export(shared.clone())));
         let seen = shared.clone();
         context.status("lb", move || status(&seen));
@@ -178,16 +186,5 @@ async fn reread_certificates(shared: Arc<Shared>) {
             warn!(%error, "certificates stay as they are");
         }
         complaint = new;
-    }
-}
-
-/// A connection each way is two descriptors a request; the usual soft limit of
-/// 1024 is for programs that use select.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        warn!(%error, "the limit of open files stays as it is");
     }
 }

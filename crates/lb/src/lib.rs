@@ -31,8 +31,12 @@ mod balancer;
 mod check;
 mod config;
 mod connection;
+mod descriptors;
 mod drain;
 mod forward;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gather;
 mod handle;
 mod hedge;

@@ -118,6 +118,8 @@ pub(crate) struct WorkerStats {
     pub(crate) accepted: Counter,
     /// Connections closed at once, because their address had too many.
     pub(crate) turned_away: Counter,
+    /// Connections closed because others needed their places.
+    pub(crate) evicted: Counter,
     /// TLS handshakes that began a session, and that went on with one.
     pub(crate) handshakes: Counter,
     pub(crate) resumptions: Counter,

@@ -10,6 +10,7 @@ use service::{ConfigError, Sockets};
 use crate::access_log::AccessLog;
 use crate::addresses::Addresses;
 use crate::config::Config;
+use crate::descriptors;
 use crate::metrics::WorkerStats;
 use crate::overload::Tally;
 use crate::plan::Plan;
@@ -29,7 +30,9 @@ pub(crate) struct Shared {
     pub(crate) access_log: Arc<AccessLog>,
     /// Client connections open now.
     pub(crate) connections: AtomicUsize,
-    /// The same by client address.
+    /// As many as there can be with the descriptors that this process has.
+    pub(crate) most_connections: usize,
+    /// Those open now by client address.
     pub(crate) addresses: Addresses,
     /// Where clients connect without TLS.
     pub(crate) address: SocketAddr,
@@ -66,6 +69,7 @@ impl Shared {
             requests: Tally::new(plan.config.worker_count()),
             access_log,
             connections: AtomicUsize::new(0),
+            most_connections: descriptors::for_clients(),
             addresses: Addresses::default(),
             address,
             tls,

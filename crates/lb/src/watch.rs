@@ -62,7 +62,7 @@ pub(crate) enum Alarm {
     ServerLost,
     /// The balancer wants to end.
     Drain,
-    /// The connection is idle and its place is needed.
+    /// The connection is not at work and its place is needed.
     Evict,
     /// The connection has been idle for a while and could do with less memory.
     Rest,
@@ -79,16 +79,26 @@ pub(crate) enum GiveUp {
     IfOut,
 }
 
+/// Whoever has not been at work for so long may have to make room, milliseconds.
+const SPARE_MS: u64 = 1000;
+
+/// Watches looked at to find some that make room.
+const LOOKED_AT: usize = 256;
+
 /// Something that can be late.
 #[derive(Debug)]
 pub(crate) struct Watch {
     slot: Cell<usize>,
     /// When reading is late, and when writing is.
     due_ms: [Cell<u64>; 2],
-    /// Since when it is idle and may be given up for another, or [`NEVER`].
+    /// Since when it is idle, or [`NEVER`].
     idle_since_ms: Cell<u64>,
+    /// Since when a head is waited for that has not ended, or [`NEVER`].
+    head_since_ms: Cell<u64>,
     /// It wants to be told when it has been idle for a while.
     may_rest: Cell<bool>,
+    /// It has made a request.
+    has_asked: Cell<bool>,
     server: Option<Arc<Server>>,
     give_up: Cell<GiveUp>,
     alarm: Cell<Option<Alarm>>,
@@ -143,6 +153,21 @@ impl Watch {
         self.may_rest.set(false);
     }
 
+    pub(crate) fn set_head_since(&self, at_ms: u64) {
+        self.head_since_ms.set(at_ms);
+    }
+
+    pub(crate) fn set_has_asked(&self) {
+        self.has_asked.set(true);
+    }
+
+    /// Whether its place may be given to another: it is idle, or has begun with a
+    /// head and does not end it.
+    pub(crate) fn is_spare(&self, now_ms: u64) -> bool {
+        let since_ms = self.idle_since_ms.get().min(self.head_since_ms.get());
+        since_ms.saturating_add(SPARE_MS) <= now_ms
+    }
+
     pub(crate) fn alarm(&self) -> Option<Alarm> {
         self.alarm.get()
     }
@@ -188,7 +213,11 @@ impl Watch {
 
 /// A worker's watches.
 #[derive(Debug, Default)]
-pub(crate) struct Roster(RefCell<Vec<Rc<Watch>>>);
+pub(crate) struct Roster {
+    watches: RefCell<Vec<Rc<Watch>>>,
+    /// Where the next look for room begins.
+    hand: Cell<usize>,
+}
 
 /// A watch on a roster; leaves it when dropped.
 #[derive(Debug)]
@@ -199,12 +228,14 @@ pub(crate) struct Watched {
 
 impl Roster {
     pub(crate) fn enter(self: &Rc<Self>, server: Option<Arc<Server>>) -> Watched {
-        let mut watches = self.0.borrow_mut();
+        let mut watches = self.watches.borrow_mut();
         let watch = Rc::new(Watch {
             slot: Cell::new(watches.len()),
             due_ms: [Cell::new(NEVER), Cell::new(NEVER)],
             idle_since_ms: Cell::new(NEVER),
+            head_since_ms: Cell::new(NEVER),
             may_rest: Cell::new(false),
+            has_asked: Cell::new(false),
             server,
             give_up: Cell::new(GiveUp::Never),
             alarm: Cell::new(None),
@@ -219,21 +250,21 @@ impl Roster {
 
     /// Rings everything that is late.
     pub(crate) fn sweep(&self, now_ms: u64) {
-        for watch in self.0.borrow().iter() {
+        for watch in self.watches.borrow().iter() {
             watch.check(now_ms);
         }
     }
 
     /// Rings everything.
     pub(crate) fn ring_all(&self, alarm: Alarm) {
-        for watch in self.0.borrow().iter() {
+        for watch in self.watches.borrow().iter() {
             watch.ring(alarm);
         }
     }
 
     /// Rings those that asked for it and were idle for `idle_ms` or longer.
     pub(crate) fn rest(&self, idle_ms: u64, now_ms: u64) {
-        for watch in self.0.borrow().iter() {
+        for watch in self.watches.borrow().iter() {
             if watch.may_rest.get()
                 && watch.alarm.get().is_none()
                 && watch.idle_since_ms.get().saturating_add(idle_ms) <= now_ms
@@ -244,19 +275,41 @@ impl Roster {
         }
     }
 
-    /// Rings up to `count` watches that were idle for `idle_ms` or longer.
-    pub(crate) fn evict(&self, count: usize, idle_ms: u64, now_ms: u64) {
-        let is_idle = |watch: &&Rc<Watch>| {
-            watch.alarm.get().is_none() && watch.idle_since_ms.get().saturating_add(idle_ms) <= now_ms
+    /// Rings up to `count` watches whose places can be spared: of those that are
+    /// looked at, the ones that never asked for anything, and others only where
+    /// there is none of these. An attack that fills all places is made of silence
+    /// and unfinished heads, and pushes out itself. Answers how many.
+    pub(crate) fn make_room(&self, count: usize, now_ms: u64) -> usize {
+        let watches = self.watches.borrow();
+        // A look costs the same however many there are: it goes on where the last
+        // one ended.
+        let from = self.hand.get().min(watches.len());
+        let looked_at = LOOKED_AT.min(watches.len());
+        let spare = |watch: &&Rc<Watch>| watch.alarm.get().is_none() && watch.is_spare(now_ms);
+        let in_view = || {
+            watches[from..]
+                .iter()
+                .chain(&watches[..from])
+                .take(looked_at)
+                .filter(spare)
         };
-        for watch in self.0.borrow().iter().filter(is_idle).take(count) {
-            watch.ring(Alarm::Evict);
+        self.hand.set((from + looked_at) % watches.len().max(1));
+        let mut rung = 0;
+        for has_asked in [false, true] {
+            for watch in in_view().filter(|watch| watch.has_asked.get() == has_asked).take(count) {
+                watch.ring(Alarm::Evict);
+                rung += 1;
+            }
+            if rung > 0 {
+                break;
+            }
         }
+        rung
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.0.borrow().len()
+        self.watches.borrow().len()
     }
 }
 
@@ -277,7 +330,7 @@ impl Deref for Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        let mut watches = self.roster.0.borrow_mut();
+        let mut watches = self.roster.watches.borrow_mut();
         let slot = self.watch.slot.get();
         watches.swap_remove(slot);
         if let Some(moved) = watches.get(slot) {
@@ -312,18 +365,44 @@ mod tests {
         }
         assert_eq!(roster.len(), watches.len());
         for watch in &watches {
-            assert!(Rc::ptr_eq(&roster.0.borrow()[watch.slot.get()], &watch.watch));
+            assert!(Rc::ptr_eq(&roster.watches.borrow()[watch.slot.get()], &watch.watch));
         }
     }
 
     #[test]
-    fn only_what_is_idle_is_evicted() {
+    fn only_what_is_idle_makes_room() {
         let roster = Rc::new(Roster::default());
         let (idle, busy) = (roster.enter(None), roster.enter(None));
         idle.set_idle_since(100);
-        roster.evict(10, 1000, 500);
-        assert_eq!(idle.alarm(), None);
-        roster.evict(10, 1000, 1100);
+        assert_eq!(roster.make_room(10, 500), 0);
+        assert_eq!(roster.make_room(10, 1100), 1);
         assert_eq!((idle.alarm(), busy.alarm()), (Some(Alarm::Evict), None));
+    }
+
+    #[test]
+    fn who_never_asked_makes_room_before_who_did() {
+        let roster = Rc::new(Roster::default());
+        let watches: Vec<_> = (0..4).map(|_| roster.enter(None)).collect();
+        for (watch, has_asked) in watches.iter().zip([true, false, true, false]) {
+            watch.set_idle_since(0);
+            if has_asked {
+                watch.set_has_asked();
+            }
+        }
+        let rung = || -> Vec<_> { watches.iter().map(|watch| watch.alarm().is_some()).collect() };
+        assert_eq!(roster.make_room(3, 2000), 2);
+        assert_eq!(rung(), [false, true, false, true]);
+        assert_eq!(roster.make_room(1, 2000), 1);
+        assert_eq!(rung(), [true, true, false, true]);
+    }
+
+    #[test]
+    fn one_look_after_the_other_sees_all() {
+        let roster = Rc::new(Roster::default());
+        let watches: Vec<_> = (0..3 * LOOKED_AT).map(|_| roster.enter(None)).collect();
+        let last = &watches[3 * LOOKED_AT - 1];
+        last.set_idle_since(0);
+        let found: usize = (0..3).map(|_| roster.make_room(1, 2000)).sum();
+        assert_eq!((found, last.alarm()), (1, Some(Alarm::Evict)));
     }
 }

@@ -35,9 +35,8 @@ use crate::watch::{Alarm, Clock, Roster};
 const SWEEP: Duration = Duration::from_millis(50);
 /// Clients and idle connections are many and less urgent: every n-th sweep.
 const SLOW_SWEEP: u32 = 4;
-/// At the limit of connections, idle ones make room, so many at a time.
+/// At the limit of connections, so many that are not at work make room at once.
 const EVICT: usize = 32;
-const EVICT_IDLE_MS: u64 = 1000;
 /// So long idle, a connection gives its buffers back.
 const REST_IDLE_MS: u64 = 250;
 /// In a drain: between two looks whether all clients are gone, the first looks, each
@@ -45,6 +44,9 @@ const REST_IDLE_MS: u64 = 250;
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
 const BUSY_LOOKS: u32 = 25;
 const RARE_RING: u32 = 10;
+/// Near the limit, one makes room for each new one, which then has not to wait for
+/// it: when no more than one in so many places is free.
+const SHARE_KEPT_FREE: usize = 32;
 /// Between two log lines about floods.
 const FLOOD_PAUSE: Duration = Duration::from_secs(10);
 
@@ -168,8 +170,10 @@ impl Worker {
 
     /// Takes one connection, if there is room for one.
     async fn accept(self: &Rc<Self>, listeners: &Listeners) {
-        if self.shared.connections.load(Relaxed) >= self.plan().client.max_connections {
-            self.clients.evict(EVICT, EVICT_IDLE_MS, self.clock.now_ms());
+        let most = self.plan().client.max_connections.min(self.shared.most_connections);
+        let free = most.saturating_sub(self.shared.connections.load(Relaxed));
+        if free == 0 {
+            self.clients.make_room(EVICT, self.clock.now_ms());
             sleep(Duration::from_millis(5)).await;
             return;
         }
@@ -177,6 +181,9 @@ impl Worker {
         match accepted {
             Ok(accepted) => {
                 self.last_accept_error.replace(None);
+                if free <= most / SHARE_KEPT_FREE {
+                    self.clients.make_room(1, self.clock.now_ms());
+                }
                 self.admit(accepted, secure);
             }
             Err(error) => {
@@ -185,7 +192,7 @@ impl Worker {
                 if self.last_accept_error.replace(Some(error.kind())) != Some(error.kind()) {
                     warn!(worker = self.id, %error, "cannot accept");
                 }
-                self.clients.evict(EVICT, EVICT_IDLE_MS, self.clock.now_ms());
+                self.clients.make_room(EVICT, self.clock.now_ms());
                 sleep(Duration::from_millis(50)).await;
             }
         }

@@ -76,3 +76,40 @@ async fn trusted_proxies_have_as_many_connections_as_they_like() {
         held.push(client);
     }
 }
+
+/// Fills all places with connections that say `beginning` and no more, and looks
+/// whether others are still served.
+async fn others_are_served_beside(beginning: &str) {
+    let app = App::saying("hi").await;
+    let top = "workers = 1\n[client]\nmax_connections = 8\nhead_ms = 60000\nidle_ms = 60000";
+    let balancer = Balancer::in_front_of(&[&app], "", top).await;
+    let mut kept = Client::connect(balancer.address).await;
+    kept.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(kept.read("GET").await.status, 200);
+    let mut held = Vec::new();
+    for _ in 0..7 {
+        let mut client = Client::connect(balancer.address).await;
+        client.send(beginning).await;
+        held.push(client);
+    }
+    assert_eq!(get(balancer.address, "a", "/").await.text(), "hi");
+    assert!(balancer.metric("lb_evicted_total") > 0);
+    // Who has been served before keeps its place as long as there are others.
+    kept.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(kept.read("GET").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_connections_make_room_for_others() {
+    others_are_served_beside("").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_that_do_not_end_make_room_for_others() {
+    others_are_served_beside("GET / HTTP/1.1\r\nHost: a\r\nX: ").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http2_connections_without_a_request_make_room_for_others() {
+    others_are_served_beside("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+}

@@ -12,8 +12,8 @@ use super::within;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClientConfig {
-    /// Connections at once, over all workers. Above it none is accepted and some
-    /// that are idle are closed.
+    /// Connections at once, over all workers. Near it some that are not at work
+    /// make room for others, above it none is accepted.
     pub max_connections: usize,
     /// Connections at once from one address (IPv6: one /64), over all workers.
     /// Above it new ones are closed at once. 0: no limit.

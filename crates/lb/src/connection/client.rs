@@ -138,8 +138,10 @@ impl Client {
         self.silent_since.set(None);
         if self.phase.get() == Phase::Idle {
             self.phase.set(Phase::Head);
+            let now_ms = self.now_ms();
             self.watch.set_idle_since(NEVER);
-            self.watch.set_due(Side::Read, self.now_ms() + self.config().head_ms);
+            self.watch.set_head_since(now_ms);
+            self.watch.set_due(Side::Read, now_ms + self.config().head_ms);
         }
     }
 
@@ -149,6 +151,8 @@ impl Client {
         self.requests.set(self.requests.get() + 1);
         self.sends.restart();
         self.takes.restart();
+        self.watch.set_has_asked();
+        self.watch.set_head_since(NEVER);
         self.watch.set_idle_since(NEVER);
         self.watch.set_due(Side::Read, NEVER);
     }
@@ -283,7 +287,8 @@ impl Client {
                 self.watch.clear_alarm();
                 None
             }
-            (Alarm::Evict, Phase::Idle) if !self.is_writing() => Some(End::Idle),
+            // Unless it has begun with something since.
+            (Alarm::Evict, Phase::Idle | Phase::Head) if self.is_spare() => Some(End::Evicted),
             (Alarm::Due | Alarm::Evict | Alarm::Rest | Alarm::ServerLost, _) => {
                 self.watch.clear_alarm();
                 None
@@ -291,6 +296,10 @@ impl Client {
             // Rung between the last look and this one; seen at the next.
             (Alarm::Drain, _) => None,
         }
+    }
+
+    fn is_spare(&self) -> bool {
+        self.watch.is_spare(self.now_ms()) && !self.is_writing() && self.refused.get().is_none()
     }
 
     pub(super) fn refuse(&self, refused: Refused) {

@@ -24,7 +24,7 @@ use crate::worker::Worker;
 const MAX_BUFFER_BYTES: usize = 128 * 1024;
 
 /// hyper's settings.
-fn builder(max_head_bytes: usize) -> Builder {
+pub(crate) fn builder(max_head_bytes: usize) -> Builder {
     let mut builder = Builder::new();
     builder
         // A client that has sent all it wants may close its side and still gets

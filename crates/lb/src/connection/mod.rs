@@ -5,7 +5,7 @@
 pub(crate) mod client;
 pub(crate) mod handshake;
 mod held;
-mod http1;
+pub(crate) mod http1;
 pub(crate) mod http2;
 mod io;
 mod pace;
@@ -55,6 +55,8 @@ pub(crate) enum End {
     Idle,
     /// The same, but the client may come back: it goes on without hyper until then.
     Resting,
+    /// Its place is needed by another.
+    Evicted,
     /// The client has reset the connection and takes no answer.
     Gone,
     /// An answer is still owed, outside of hyper.
@@ -127,6 +129,8 @@ async fn close(worker: Rc<Worker>, client: Rc<Client>, io: ClientIo, end: End, p
     let (stream, early) = io.into_parts();
     match end {
         End::Idle if stream.takes_leave() => take_leave(stream).await,
+        // At once: whatever is waited for here, another waits for as well.
+        End::Evicted => worker.stats().evicted.add(1),
         // Without room for what the client has sent already, there is no tunnel.
         End::Switched(_) if client.refused().is_some() => cut(&stream),
         End::Switched(server) => Box::pin(tunnel(&worker, &client, stream, early, *server)).await,

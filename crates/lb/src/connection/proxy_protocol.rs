@@ -56,7 +56,11 @@ pub(crate) async fn read(worker: &Worker, stream: &mut TcpStream) -> Result<Opti
         }
         match watch.alarm() {
             // A place that a silent proxy holds is the first to be given away.
-            Some(Alarm::Due | Alarm::Evict) => return Poll::Ready(Err(Refused)),
+            Some(Alarm::Evict) => {
+                worker.stats().evicted.add(1);
+                return Poll::Ready(Err(Refused));
+            }
+            Some(Alarm::Due) => return Poll::Ready(Err(Refused)),
             Some(Alarm::Drain) => {
                 let due_ms = watch.due(Side::Read).min(worker.clock.now_ms() + DRAIN_MS);
                 watch.set_due(Side::Read, due_ms);
@@ -209,5 +213,7 @@ fn check_notes(mut notes: &[u8]) -> Result<(), Refused> {
     Ok(())
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod invariant;
 #[cfg(test)]
 mod tests;

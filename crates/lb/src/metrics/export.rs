@@ -90,6 +90,12 @@ impl Collector for Export {
         )?;
         counters(
             encoder,
+            "lb_evicted",
+            "Connections not at work that were closed because others needed their places",
+            single(|w| &w.evicted),
+        )?;
+        counters(
+            encoder,
             "lb_unannounced",
             "Connections closed for want of a valid PROXY protocol header from a trusted address",
             single(|w| &w.unannounced),

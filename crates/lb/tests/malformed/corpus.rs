@@ -1,12 +1,29 @@
 //! What must be refused, named after what forbids it.
 
+use super::attacks::attacks;
+
 /// Name, bytes, expected status. After each of them the connection is closed.
+pub(super) type Case = (&'static str, String, u16);
+
+pub(super) const HOST: &str = "Host: a\r\n";
+
+pub(super) fn post(headers: &str, body: &str) -> String {
+    format!("POST / HTTP/1.1\r\n{HOST}{headers}\r\n{body}")
+}
+
+pub(super) fn line(line: &str) -> String {
+    format!("{line}\r\n{HOST}\r\n")
+}
+
+pub(super) fn header(header: &str) -> String {
+    format!("GET / HTTP/1.1\r\n{HOST}{header}\r\n\r\n")
+}
+
+pub(super) fn chunked(body: &str) -> String {
+    post("Transfer-Encoding: chunked\r\n", body)
+}
+
 pub(super) fn corpus() -> Vec<(&'static str, Vec<u8>, u16)> {
-    let host = "Host: a\r\n";
-    let post = |headers: &str, body: &str| format!("POST / HTTP/1.1\r\n{host}{headers}\r\n{body}");
-    let line = |line: &str| format!("{line}\r\n{host}\r\n");
-    let header = |header: &str| format!("GET / HTTP/1.1\r\n{host}{header}\r\n\r\n");
-    let chunked = |body: &str| post("Transfer-Encoding: chunked\r\n", body);
     let many: String = (0..120).map(|index| format!("X-{index}: y\r\n")).collect();
     let text = [
         // Host.
@@ -18,12 +35,12 @@ pub(super) fn corpus() -> Vec<(&'static str, Vec<u8>, u16)> {
         ),
         (
             "RFC 9112 3.2: two Hosts",
-            format!("GET / HTTP/1.1\r\n{host}{host}\r\n"),
+            format!("GET / HTTP/1.1\r\n{HOST}{HOST}\r\n"),
             400,
         ),
         (
             "RFC 9112 3.2: two Hosts beside an absolute target",
-            format!("GET http://a/ HTTP/1.1\r\n{host}{host}\r\n"),
+            format!("GET http://a/ HTTP/1.1\r\n{HOST}{HOST}\r\n"),
             400,
         ),
         (
@@ -98,7 +115,7 @@ pub(super) fn corpus() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("RFC 9112 5.2: obs-fold", header("X: y\r\n z"), 400),
         (
             "RFC 9112 2.2: a blank before the first field",
-            format!("GET / HTTP/1.1\r\n {host}\r\n"),
+            format!("GET / HTTP/1.1\r\n {HOST}\r\n"),
             400,
         ),
         ("RFC 9110 5.1: an empty field name", header(": y"), 400),
@@ -161,7 +178,7 @@ pub(super) fn corpus() -> Vec<(&'static str, Vec<u8>, u16)> {
         ),
         (
             "RFC 9112 6.1: Transfer-Encoding with HTTP/1.0",
-            format!("POST / HTTP/1.0\r\n{host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+            format!("POST / HTTP/1.0\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
             400,
         ),
         (
@@ -330,12 +347,13 @@ pub(super) fn corpus() -> Vec<(&'static str, Vec<u8>, u16)> {
         ),
         (
             "RFC 6585 5: a head without an end",
-            format!("GET / HTTP/1.1\r\n{host}X: {}", "a".repeat(60_000)),
+            format!("GET / HTTP/1.1\r\n{HOST}X: {}", "a".repeat(60_000)),
             431,
         ),
         ("RFC 6585 5: too many fields", header(&many), 431),
     ];
     text.into_iter()
-        .map(|(name, bytes, status): (_, String, _)| (name, bytes.into_bytes(), status))
+        .chain(attacks())
+        .map(|(name, bytes, status): Case| (name, bytes.into_bytes(), status))
         .collect()
 }

@@ -2,6 +2,7 @@
 //! Whatever is refused never reaches a server, and a bystander's requests on
 //! other connections go on.
 
+mod attacks;
 mod corpus;
 #[path = "../support/mod.rs"]
 mod support;
@@ -96,6 +97,26 @@ async fn trace_is_refused_and_the_connection_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_behind_a_refused_request_is_answered_or_passed_on() {
+    let app = App::saying("reached").await;
+    let balancer = Balancer::in_front_of(&[&app], "", "").await;
+    for (name, bytes, expected) in corpus() {
+        // Behind a head or a body without an end nothing can be told apart.
+        if bytes.len() > 4000 || !bytes.ends_with(b"\r\n\r\n") {
+            continue;
+        }
+        let mut client = Client::connect(balancer.address).await;
+        client
+            .send([&bytes[..], b"GET /behind HTTP/1.1\r\nHost: a\r\n\r\n"].concat())
+            .await;
+        let answer = client.try_read("GET").await.map(|answer| answer.status);
+        assert_eq!(answer, Some(expected), "{name}");
+        assert!(client.is_closed().await, "{name}");
+    }
+    assert!(app.seen().is_empty(), "{:#?}", app.seen());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_unusual_and_allowed_passes() {
     let app = App::saying("reached").await;
     let balancer = Balancer::in_front_of(&[&app], "", "").await;
@@ -130,8 +151,45 @@ async fn what_is_unusual_and_allowed_passes() {
             "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=\"y\"\r\nhi\r\n0\r\n\r\n",
         ),
         ("HTTP/1.0 with a Host", "GET / HTTP/1.0\r\nHost: a\r\n\r\n"),
+        (
+            "RFC 9112 3.2.2: an absolute target beside another Host",
+            "GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n",
+        ),
+        (
+            "RFC 9110 7.8: a wish for h2c, which is never granted",
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+             HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n",
+        ),
+        (
+            "RFC 9110 7.8: a wish to upgrade with a body",
+            "POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n\r\nhi",
+        ),
+        (
+            "RFC 9110 5.6.2: a method of odd characters",
+            "!#$%&'*+-.^_`|~ / HTTP/1.1\r\nHost: a\r\n\r\n",
+        ),
+        (
+            "RFC 9112 7.1: a chunk size with zeros in front",
+            "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0002\r\nhi\r\n000\r\n\r\n",
+        ),
+        (
+            "RFC 9110 5.5: a request within a value, which is only text",
+            "GET / HTTP/1.1\r\nHost: a\r\nX: GET /smuggled HTTP/1.1\r\n\r\n",
+        ),
+        (
+            "RFC 9110 6.5.1: framing in the trailers, which frames nothing",
+            "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nContent-Length: 9\r\n\
+             Transfer-Encoding: chunked\r\n\r\n",
+        ),
     ] {
+        let before = app.count();
         let answer = support::request(balancer.address, bytes).await;
         assert_eq!((answer.status, &*answer.text()), (200, "reached"), "{name}: {answer:?}");
+        assert_eq!(app.count() - before, 1, "{name}: {:#?}", app.seen());
     }
+    assert!(
+        app.seen().iter().all(|seen| seen.line().ends_with(" / HTTP/1.1")),
+        "{:#?}",
+        app.seen()
+    );
 }

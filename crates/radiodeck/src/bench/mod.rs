@@ -16,7 +16,7 @@ use crate::measure::{Error, runtime};
 use crate::up::Interrupt;
 
 /// Name and what it measures. Each comes with the part that it measures.
-const BENCHES: [(&str, &str); 2] = [
+const BENCHES: [(&str, &str); 3] = [
     (
         "api",
         "importing 53,606 stations, and what requests to site and API cost after that",
@@ -24,6 +24,10 @@ const BENCHES: [(&str, &str); 2] = [
     (
         "lb",
         "the balancer beside nginx and HAProxy: CPU, latency, memory, TLS, and how even its turns are",
+    ),
+    (
+        "attack",
+        "what others see of 20,000 half-open and 5,000 slow connections, and of HTTP/2 floods",
     ),
 ];
 
@@ -87,6 +91,7 @@ fn measure_one(name: &str, args: &Args) -> Result<Report, Error> {
         release_build(args, &mut report)?;
         match name {
             "api" => api::run(args, &mut report, &progress, &mut interrupt).await?,
+            "attack" => lb::run_attack(&args.lb, &mut report, &progress, &mut interrupt).await?,
             _ => lb::run(&args.lb, &mut report, &progress, &mut interrupt).await?,
         }
         Ok(report)

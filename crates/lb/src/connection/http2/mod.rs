@@ -4,6 +4,8 @@
 //! open: deadlines, a bounded memory, and an end to whoever floods.
 
 mod frames;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod invariant;
 mod io;
 mod ledger;
 mod session;
@@ -148,6 +150,11 @@ where
             if go_away(&mut stream, &session, NO_ERROR).await {
                 linger(stream, LINGER, LINGER_BYTES).await;
             }
+        }
+        // At once: whatever is waited for here, another waits for as well.
+        End::Late(Late::Evicted) => {
+            worker.stats().evicted.add(1);
+            let _best_effort = go_away(&mut stream, &session, NO_ERROR).await;
         }
         End::Late(Late::Head) => {
             worker.stats().timeouts.add(1);

@@ -39,6 +39,8 @@ enum Phase {
 pub(super) enum Late {
     /// Nobody is missing an answer.
     Idle,
+    /// Its place is needed by another.
+    Evicted,
     /// A head does not end.
     Head,
     /// The client does not take what it asked for.
@@ -75,7 +77,9 @@ impl Session {
         let plan = worker.plan();
         let (config, http2) = (plan.client.clone(), &plan.config.http2);
         let watch = worker.clients.enter(None);
-        watch.set_due(Side::Read, worker.clock.now_ms() + config.head_ms);
+        let now_ms = worker.clock.now_ms();
+        watch.set_due(Side::Read, now_ms + config.head_ms);
+        watch.set_head_since(now_ms);
         Rc::new(Self {
             peer,
             watch,
@@ -158,12 +162,13 @@ impl Session {
             true => config.idle_ms.min(DRAIN_GRACE.as_millis() as u64),
             false => config.idle_ms,
         };
-        let (due, idle_since) = match phase {
-            Phase::Opening | Phase::Head => (now_ms + config.head_ms, NEVER),
-            Phase::Busy => (NEVER, NEVER),
-            Phase::Owing => (now_ms + config.send_ms, NEVER),
-            Phase::Idle => (now_ms + idle_ms, now_ms),
+        let (due, idle_since, head_since) = match phase {
+            Phase::Opening | Phase::Head => (now_ms + config.head_ms, NEVER, now_ms),
+            Phase::Busy => (NEVER, NEVER, NEVER),
+            Phase::Owing => (now_ms + config.send_ms, NEVER, NEVER),
+            Phase::Idle => (now_ms + idle_ms, now_ms, NEVER),
         };
+        self.watch.set_head_since(head_since);
         self.watch.set_due(Side::Read, due);
         self.watch.set_idle_since(idle_since);
     }
@@ -171,6 +176,7 @@ impl Session {
     /// A request has come; its task is started next.
     pub(super) fn begin(self: &Rc<Self>) -> Rc<Stream> {
         self.requests.set(self.requests.get() + 1);
+        self.watch.set_has_asked();
         self.settle(false);
         let stream = Rc::new(Stream::new(self.clone()));
         self.begun.replace(Some(stream.clone()));
@@ -228,7 +234,11 @@ impl Session {
             (Alarm::Due, Phase::Owing) if late(Side::Read) => Some(Late::Stalled),
             // The end of an answer may still be on its way.
             (Alarm::Due, Phase::Idle) if late(Side::Read) && !self.is_writing() => Some(Late::Idle),
-            (Alarm::Evict, Phase::Idle) if !self.is_writing() => Some(Late::Idle),
+            (Alarm::Evict, Phase::Idle | Phase::Opening | Phase::Head)
+                if self.watch.is_spare(self.now_ms()) && !self.is_writing() =>
+            {
+                Some(Late::Evicted)
+            }
             _ => None,
         };
         if end.is_none() {

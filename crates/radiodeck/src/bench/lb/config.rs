@@ -19,6 +19,8 @@ pub(super) struct Setup<'a> {
     pub(super) workers: usize,
     pub(super) servers: &'a [SocketAddr],
     pub(super) certificate: Option<&'a Certificate>,
+    /// Connections that one address may have, where ours counts them; 0 is any number.
+    pub(super) per_address: usize,
 }
 
 /// Where it listens.
@@ -42,8 +44,8 @@ fn ours(setup: &Setup, at: Addresses) -> String {
     let mut text = format!(
         "listen = \"{}\"\nworkers = {}\ndrain_notice_ms = 0\n\n\
          [service]\nadmin_listen = \"127.0.0.1:0\"\nlog_format = \"json\"\ndrain_deadline_ms = 1000\n\n\
-         [client]\nmax_connections_per_address = 0\n\n",
-        at.http, setup.workers
+         [client]\nmax_connections_per_address = {}\n\n",
+        at.http, setup.workers, setup.per_address
     );
     if let Some(certificate) = setup.certificate {
         // Writing to a String cannot fail.
@@ -146,6 +148,7 @@ mod tests {
             workers: 1,
             servers: &servers,
             certificate,
+            per_address: 0,
         };
         render(kind, &setup, addresses(), Path::new("/run/bench"))
     }

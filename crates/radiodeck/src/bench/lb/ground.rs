@@ -36,7 +36,17 @@ pub(super) struct Ground {
 }
 
 impl Ground {
+    /// With the peers and the tools to compare ours with.
     pub(super) async fn prepare(options: &Options, report: &mut Report) -> Result<Self, Error> {
+        let mut ground = Self::of_ours(options).await?;
+        ground.programs.extend(peers::find(report));
+        ground.wrk = find("wrk", "wrk", report);
+        ground.h2load = find("h2load", "nghttp2-client", report);
+        Ok(ground)
+    }
+
+    /// With nothing but ours.
+    pub(super) async fn of_ours(options: &Options) -> Result<Self, Error> {
         let cannot = |error: std::io::Error| Error::CannotRun(format!("no temporary folder: {error}"));
         // Started by root, the workers of nginx are another user.
         let folder = tempfile::Builder::new()
@@ -47,15 +57,13 @@ impl Ground {
         let log = std::fs::File::create(folder.path().join("build.log")).map_err(cannot)?;
         // Built before the cores are divided: that takes all of them.
         let ours = Programs::balancer(&Output::file(log))?;
-        let programs = peers::find(ours, report);
-        let (wrk, h2load) = (find("wrk", "wrk", report), find("h2load", "nghttp2-client", report));
         let pids = PidFolder::make(&folder.path().join("pids")).map_err(cannot)?;
         let leash = Leash::tie(&pids)?;
         let cores = Cores::divide()?;
         Ok(Self {
-            programs,
-            wrk,
-            h2load,
+            programs: vec![peers::ours(ours)],
+            wrk: None,
+            h2load: None,
             origin: Origin::start(SERVERS).await?,
             cores,
             rounds: options.rounds(),

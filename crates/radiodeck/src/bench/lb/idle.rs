@@ -40,6 +40,7 @@ pub(super) async fn measure(ground: &Ground, report: &mut Report, progress: &Pro
         workers: 1,
         servers: &ground.origin.addresses[..1],
         certificate: None,
+        per_address: 0,
     };
     let mut entries = Vec::new();
     for program in &ground.programs {

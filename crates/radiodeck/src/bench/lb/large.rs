@@ -29,6 +29,7 @@ pub(super) async fn measure(ground: &Ground, report: &mut Report, progress: &Pro
         workers: 1,
         servers: &ground.origin.addresses[..1],
         certificate: None,
+        per_address: 0,
     };
     for (name, method) in [
         ("1 GB to the client", Method::GET),

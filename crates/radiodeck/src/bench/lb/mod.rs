@@ -1,6 +1,7 @@
 //! `bench lb`: our balancer beside nginx and HAProxy: on the same core, in front
 //! of the same server, under the same load, in turns.
 
+mod attack;
 mod certificate;
 mod config;
 mod contest;
@@ -19,6 +20,7 @@ mod tool;
 mod turns;
 mod wrk;
 
+pub(super) use self::attack::run as run_attack;
 use self::ground::Ground;
 use crate::measure::Error;
 use crate::measure::output::Progress;
@@ -28,13 +30,13 @@ use crate::up::Interrupt;
 /// How long it may take.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct Options {
-    /// With `lb`: how often each proxy has its turn.
+    /// With `lb` and `attack`: how often each proxy has its turn.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=99))]
     rounds: u8,
-    /// With `lb`: length of one turn.
+    /// With `lb` and `attack`: length of one turn.
     #[arg(long, value_name = "SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=600))]
     seconds: u16,
-    /// With `lb`: one turn of one second each, to see it run: about a minute.
+    /// With `lb` and `attack`: one turn of one second each, to see it run: about a minute.
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
     quick: bool,
 }

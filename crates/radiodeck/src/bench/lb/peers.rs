@@ -47,13 +47,18 @@ impl Kind {
     }
 }
 
-/// Our balancer at `ours`, and the peers that are installed.
-pub(super) fn find(ours: PathBuf, report: &mut Report) -> Vec<Program> {
-    let mut found = vec![Program {
+/// Our balancer at `path`.
+pub(super) fn ours(path: PathBuf) -> Program {
+    Program {
         kind: Kind::Ours,
-        path: ours,
+        path,
         label: "ours".into(),
-    }];
+    }
+}
+
+/// The peers that are installed.
+pub(super) fn find(report: &mut Report) -> Vec<Program> {
+    let mut found = Vec::new();
     for kind in [Kind::Nginx, Kind::Haproxy] {
         match tool::find(kind.name()) {
             Some(path) => found.push(Program {

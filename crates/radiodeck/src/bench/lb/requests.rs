@@ -38,6 +38,7 @@ pub(super) async fn measure(ground: &Ground, report: &mut Report, progress: &Pro
         workers: 1,
         servers: &ground.origin.addresses[..1],
         certificate: None,
+        per_address: 0,
     };
     let mut proxies = Vec::new();
     for program in &ground.programs {

@@ -28,6 +28,7 @@ pub(super) async fn measure(ground: &Ground, report: &mut Report, progress: &Pro
         workers: 0,
         servers,
         certificate: None,
+        per_address: 0,
     };
     let proxy = Proxy::start(ground, &ground.programs[0], &setup, Place::AllCores).await?;
     let before = ground.origin.counts();
