@@ -48,6 +48,9 @@ enum Command {
     /// Starts a program that ends when this one does (used by `up`).
     #[command(hide = true, name = up::LEASH)]
     Leash(up::LeashArgs),
+    /// An app server that fails on demand (used by `drill lb`).
+    #[command(hide = true, name = drill::ORIGIN)]
+    Origin(drill::OriginArgs),
 }
 
 impl Cli {
@@ -64,6 +67,7 @@ impl Cli {
                 up::leash(&args);
                 Ok(ExitCode::SUCCESS)
             }
+            Command::Origin(args) => Ok(drill::origin(&args)?),
         }
     }
 }

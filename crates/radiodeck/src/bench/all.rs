@@ -2,16 +2,14 @@
 //! found. What stands outside of the markers is left alone, and so is the section
 //! of a benchmark that could not run this time.
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
 use super::{Args, BENCHES, measure_one};
 use crate::measure::report::{Report, Verdict};
-use crate::measure::{Error, output, table};
+use crate::measure::{Error, document, output, table};
 
-const BEGIN: &str = "<!-- begin: written by `radiodeck bench all` -->";
-const END: &str = "<!-- end -->";
+const WRITTEN_BY: &str = "radiodeck bench all";
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
     output::check(args.json.iter().chain(&args.docs))?;
@@ -30,24 +28,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Error> {
 
 fn write_json(path: &Path, reports: &[Report]) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(reports).map_err(|error| Error::CannotRun(error.to_string()))?;
-    write(path, &(text + "\n"))
+    document::write(path, &(text + "\n"))
 }
 
 fn write_docs(path: &Path, reports: &[Report]) -> Result<(), Error> {
-    let old = match std::fs::read_to_string(path) {
-        Ok(old) => old,
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        // What cannot be read is not written over.
-        Err(error) => return Err(Error::CannotRun(format!("cannot read {}: {error}", path.display()))),
-    };
-    write(path, &replace(&old, reports))
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    std::fs::write(path, text).map_err(|source| Error::Write {
-        path: path.to_owned(),
-        source,
-    })
+    document::write(path, &replace(&document::read(path)?, reports))
 }
 
 /// A bound that does not hold outweighs what could not run.
@@ -64,10 +49,7 @@ fn worst(reports: &[Report]) -> Verdict {
 
 /// The document with its generated part replaced, or with one at the end.
 fn replace(old: &str, reports: &[Report]) -> String {
-    let part = match (old.find(BEGIN), old.find(END)) {
-        (Some(begin), Some(end)) if begin < end => &old[begin + BEGIN.len()..end],
-        _ => "",
-    };
+    let part = document::part(old, WRITTEN_BY);
     let section = |report: &Report| {
         let kept = (report.verdict() == Verdict::CouldNotRun)
             .then(|| section(part, &report.name))
@@ -75,14 +57,7 @@ fn replace(old: &str, reports: &[Report]) -> String {
         kept.unwrap_or_else(|| table::markdown(report))
     };
     let sections: Vec<_> = reports.iter().map(section).collect();
-    let generated = format!("{BEGIN}\n\n{}\n{END}", sections.join("\n"));
-    match (old.find(BEGIN), old.find(END)) {
-        (Some(begin), Some(end)) if begin < end => {
-            format!("{}{generated}{}", &old[..begin], &old[end + END.len()..])
-        }
-        _ if old.trim().is_empty() => format!("# Benchmarks\n\n{generated}\n"),
-        _ => format!("{}\n\n{generated}\n", old.trim_end()),
-    }
+    document::replace(old, "Benchmarks", WRITTEN_BY, &sections.join("\n"))
 }
 
 /// The section of the benchmark `name` as it stands in the generated part.

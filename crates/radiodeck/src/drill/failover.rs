@@ -2,10 +2,10 @@
 //! Reads must not notice either; writes must be refused in a way that clients can
 //! act on, and work again once a primary is back.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ground::Ground;
-use super::reads::{Reading, record, under_faults};
+use super::reads::{Reading, plan, record, under_faults};
 use super::scenario::{READS_PER_SECOND, READS_SECONDS, mix, stations};
 use super::writes::{Refused, refused, taken};
 use crate::measure::Error;
@@ -27,8 +27,8 @@ pub(super) async fn run(ground: &mut Ground, report: &mut Report, progress: &Pro
 
     let text = "reads and writes without a primary";
     progress.step(text, READS_PER_SECOND as usize * READS_SECONDS as usize);
-    let reading = Reading::start(ground, &targets, READS_PER_SECOND, READS_SECONDS)?;
-    reading.until(3, progress).await;
+    let reading = Reading::start(plan(ground, &targets, READS_PER_SECOND, READS_SECONDS))?;
+    reading.until(Duration::from_secs(3), progress).await;
     progress.note("the primary killed");
     ground.kill_primary().await?;
     let mut refusals = Vec::new();

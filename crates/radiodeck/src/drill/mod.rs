@@ -6,6 +6,7 @@ mod docker;
 mod failover;
 mod files;
 mod ground;
+mod lb;
 mod processes;
 mod reads;
 mod scale;
@@ -17,13 +18,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use self::ground::Ground;
+pub(crate) use self::lb::{ORIGIN, OriginArgs, origin};
 use crate::error;
 use crate::measure::output::{self, Progress, conclude};
 use crate::measure::report::Report;
 use crate::measure::{Error, runtime};
 use crate::up::Interrupt;
 
-const DRILLS: [(&str, &str); 2] = [
+const DRILLS: [(&str, &str); 3] = [
     (
         "failover",
         "kill and restart app servers, a replica and the primary of a stack of its own, under load",
@@ -31,6 +33,10 @@ const DRILLS: [(&str, &str); 2] = [
     (
         "compose",
         "the same with the containers of the running compose stack, and add an app server to it",
+    ),
+    (
+        "lb",
+        "kill the servers behind the balancer, have them fail in every way, and show what clients see",
     ),
 ];
 
@@ -41,13 +47,15 @@ const DRILLS: [(&str, &str); 2] = [
 /// measure everything that has a bound. `failover`
 /// starts a stack of its own as processes; `compose` breaks the containers of the
 /// stack that runs on this machine and adds an app server to it, and puts right
-/// what it did, also when it is interrupted.
+/// what it did, also when it is interrupted. `lb` puts the balancer alone in front of
+/// servers of its own that fail in one way after the other.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Examples:
   radiodeck drill list
   radiodeck drill failover --json failover.json
-  radiodeck drill compose --project radiodeck")]
+  radiodeck drill compose --project radiodeck
+  cargo run --release -- drill lb --docs docs/failures.md")]
 pub(crate) struct Args {
     /// Which one; `list` shows the names.
     name: String,
@@ -61,6 +69,11 @@ pub(crate) struct Args {
     /// $RADIODECK_HTTP_PORT, else 8080].
     #[arg(long, value_name = "ADDR:PORT")]
     http: Option<SocketAddr>,
+    /// With `lb`: rewrite the generated part of this Markdown file.
+    #[arg(long, value_name = "FILE")]
+    docs: Option<PathBuf>,
+    #[command(flatten)]
+    lb: lb::Options,
 }
 
 impl Args {
@@ -97,13 +110,43 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, error::Error> {
     if !DRILLS.iter().any(|(known, _)| *known == args.name) {
         return Err(Error::unknown("drill", &args.name, &DRILLS.map(|(known, _)| known)).into());
     }
-    output::check(&args.json)?;
+    output::check(args.json.iter().chain(&args.docs))?;
+    if args.name == "lb" {
+        return Ok(balancer(&args)?);
+    }
     let report = match runtime()?.block_on(drill(&args)) {
         Err(Error::Interrupted) => return Err(Error::Interrupted.into()),
         Err(error) => output::could_not_run(&args.name, &error),
         Ok(report) => report,
     };
     Ok(conclude(&report, args.json.as_deref())?)
+}
+
+/// The drill that needs no stack.
+fn balancer(args: &Args) -> Result<ExitCode, Error> {
+    let mut report = Report::new(&args.name);
+    let outcome = runtime()?.block_on(async {
+        let progress = Progress::start();
+        let mut interrupt = Interrupt::listen()?;
+        // What runs meanwhile ends when it is dropped.
+        tokio::select! {
+            outcome = lb::run(&args.lb, &mut report, &progress) => outcome,
+            () = interrupt.wait() => Err(Error::Interrupted),
+        }
+    });
+    match outcome {
+        Ok(sheet) => {
+            output::print(&sheet.terminal());
+            if let Some(path) = &args.docs {
+                lb::write_docs(path, &sheet, &report)?;
+            }
+        }
+        Err(Error::Interrupted) => return Err(Error::Interrupted),
+        Err(error) => report = output::could_not_run(&args.name, &error),
+    }
+    let code = conclude(&report.bounded(), None)?;
+    args.json.as_deref().map_or(Ok(()), |path| report.write(path))?;
+    Ok(code)
 }
 
 async fn drill(args: &Args) -> Result<Report, Error> {

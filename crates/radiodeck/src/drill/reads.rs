@@ -1,4 +1,4 @@
-//! A load of reads with faults at set times.
+//! A load with faults at set times.
 
 use std::time::Duration;
 
@@ -15,26 +15,25 @@ use crate::measure::report::{Figure, Report};
 pub(super) struct Reading(Option<Load>);
 
 impl Reading {
-    pub(super) fn start(ground: &Ground, targets: &[Target], per_second: u32, seconds: u64) -> Result<Self, Error> {
-        let plan = Plan {
-            addr: ground.http(),
-            targets: targets.to_vec(),
-            per_second,
-            duration: Duration::from_secs(seconds),
-            deadline: DEADLINE,
-        };
+    pub(super) fn start(plan: Plan) -> Result<Self, Error> {
         Ok(Self(Some(Load::start(plan)?)))
     }
 
     /// Waits until so long after the first request was due.
-    pub(super) async fn until(&self, seconds: u64, progress: &Progress) {
+    pub(super) async fn until(&self, passed: Duration, progress: &Progress) {
         let Some(load) = &self.0 else { return };
-        let end = Instant::from_std(load.began) + Duration::from_secs(seconds);
+        let end = Instant::from_std(load.began) + passed;
         while Instant::now() + Duration::from_millis(200) < end {
             progress.at(load.done());
             sleep(Duration::from_millis(200)).await;
         }
         sleep_until(end).await;
+    }
+
+    /// Sends no more. False when all was sent already.
+    pub(super) fn stop(&self) -> bool {
+        let load = self.0.as_ref().filter(|load| !load.is_finished());
+        load.inspect(|load| load.stop()).is_some()
     }
 
     /// Waits for the last answer.
@@ -53,9 +52,18 @@ impl Reading {
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        if let Some(load) = &self.0 {
-            load.stop();
-        }
+        self.stop();
+    }
+}
+
+/// Reads that a stack must not lose.
+pub(super) fn plan(ground: &Ground, targets: &[Target], per_second: u32, seconds: u64) -> Plan {
+    Plan {
+        addr: ground.http(),
+        targets: targets.to_vec(),
+        per_second,
+        duration: Duration::from_secs(seconds),
+        deadline: DEADLINE,
     }
 }
 
@@ -68,14 +76,14 @@ pub(super) async fn under_faults(
 ) -> Result<(), Error> {
     let text = format!("{PER_SECOND} GET/s while app servers and a replica are lost");
     progress.step(&text, PER_SECOND as usize * SECONDS as usize);
-    let reading = Reading::start(ground, targets, PER_SECOND, SECONDS)?;
-    reading.until(KILL_APP_AT, progress).await;
+    let reading = Reading::start(plan(ground, targets, PER_SECOND, SECONDS))?;
+    reading.until(Duration::from_secs(KILL_APP_AT), progress).await;
     progress.note(&format!("{KILL_APP_AT} s: app server 1 killed"));
     ground.kill_app(0).await?;
-    reading.until(RESTART_APP_AT, progress).await;
+    reading.until(Duration::from_secs(RESTART_APP_AT), progress).await;
     progress.note(&format!("{RESTART_APP_AT} s: app server 2 stopped and started again"));
     ground.restart_app(1).await?;
-    reading.until(KILL_REPLICA_AT, progress).await;
+    reading.until(Duration::from_secs(KILL_REPLICA_AT), progress).await;
     progress.note(&format!("{KILL_REPLICA_AT} s: a replica killed"));
     ground.kill_replica().await?;
     let recording = reading.finish(progress).await?;

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use http::{Method, StatusCode};
+use bytes::Bytes;
+use http::StatusCode;
 use tokio::time::sleep;
 
 use super::scenario::API;
@@ -13,11 +14,7 @@ use crate::measure::load::Target;
 
 /// A vote for a station: the smallest write there is.
 fn vote(station: &str) -> Target {
-    Target {
-        method: Method::POST,
-        host: API.into(),
-        path: format!("/json/vote/{station}"),
-    }
+    Target::post(API, &format!("/json/vote/{station}"), Bytes::new())
 }
 
 /// A write that must be refused.
@@ -79,7 +76,6 @@ pub(super) async fn taken(http: SocketAddr, stations: &[String], since: Instant)
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use http::HeaderMap;
 
     use super::*;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -55,7 +55,7 @@ pub(crate) async fn ask(addr: SocketAddr, target: &Target, deadline: Duration) -
             .uri(&target.path)
             .header(header::HOST, &target.host)
             .header(header::USER_AGENT, "radiodeck-load")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(target.body.clone()))
             .map_err(|error| format!("request: {error}"))?;
         let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
         let (parts, body) = answer.into_parts();

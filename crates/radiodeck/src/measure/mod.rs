@@ -6,6 +6,8 @@
 //! not the limit; load goes to this machine only.
 
 pub(crate) mod cpu;
+pub(crate) mod document;
+pub(crate) mod grid;
 pub(crate) mod histogram;
 pub(crate) mod http;
 pub(crate) mod load;

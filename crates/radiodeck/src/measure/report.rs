@@ -141,6 +141,13 @@ impl Report {
         self.missing(what_and_why);
     }
 
+    /// The same with nothing but what has a bound: for who has seen the rest in another form.
+    pub(crate) fn bounded(&self) -> Self {
+        let mut report = self.clone();
+        report.figures.retain(|figure| figure.bound.is_some());
+        report
+    }
+
     /// The verdict over all figures.
     pub(crate) fn verdict(&self) -> Verdict {
         if self.figures.iter().any(|figure| figure.holds == Some(false)) {

@@ -70,18 +70,26 @@ pub(crate) fn terminal(report: &Report) -> String {
     text
 }
 
-/// A section for docs/benchmarks.md.
-pub(crate) fn markdown(report: &Report) -> String {
-    let escape = |cell: &str| cell.replace('|', "\\|");
+/// What was measured, and on what.
+pub(crate) fn provenance(report: &Report) -> String {
     let machine = &report.machine;
-    let mut text = format!(
-        "## {}\n\nCommit {}; {}, {} cores, {:.1} GiB, {}.\n\n| | value | bound | peer | |\n|---|--:|---|---|---|\n",
-        report.name,
+    format!(
+        "Commit {}; {}, {} cores, {:.1} GiB, {}.",
         report.commit,
         machine.cpu,
         machine.cores,
         machine.memory_bytes as f64 / f64::from(1 << 30),
         machine.kernel
+    )
+}
+
+/// A section for docs/benchmarks.md.
+pub(crate) fn markdown(report: &Report) -> String {
+    let escape = |cell: &str| cell.replace('|', "\\|");
+    let mut text = format!(
+        "## {}\n\n{}\n\n| | value | bound | peer | |\n|---|--:|---|---|---|\n",
+        report.name,
+        provenance(report)
     );
     for figure in &report.figures {
         let cells = cells(figure).map(|cell| escape(&cell));

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{Method, Request, header};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -14,17 +14,21 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Outcome;
 
-type Connection = SendRequest<Empty<Bytes>>;
+type Connection = SendRequest<Full<Bytes>>;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    /// GET or POST; without a body.
+    /// GET or POST.
     pub(crate) method: Method,
     /// Host header.
     pub(crate) host: String,
     /// Path and query.
     pub(crate) path: String,
+    /// What a POST sends.
+    pub(crate) body: Bytes,
+    /// The body that a good answer must have, where that is known.
+    pub(crate) expected: Option<Bytes>,
 }
 
 impl Target {
@@ -34,6 +38,25 @@ impl Target {
             method: Method::GET,
             host: host.into(),
             path: path.into(),
+            body: Bytes::new(),
+            expected: None,
+        }
+    }
+
+    /// A POST of `body`.
+    pub(crate) fn post(host: &str, path: &str, body: Bytes) -> Self {
+        Self {
+            method: Method::POST,
+            body,
+            ..Self::get(host, path)
+        }
+    }
+
+    /// The same, whose answer must be `body`.
+    pub(crate) fn expecting(self, body: Bytes) -> Self {
+        Self {
+            expected: Some(body),
+            ..self
         }
     }
 }
@@ -55,19 +78,19 @@ impl Connections {
     /// connection that was idle turns out to be closed and nothing was written.
     pub(super) async fn ask(&self, target: &Target, deadline: Instant) -> Outcome {
         match timeout_at(deadline, self.exchange(target)).await {
-            Ok(Ok(status)) => Outcome::Answered(status),
+            Ok(Ok(outcome)) => outcome,
             Ok(Err(reason)) => Outcome::Failed(reason),
-            Err(_) => Outcome::Failed("no whole answer before the deadline".into()),
+            Err(_) => Outcome::TimedOut,
         }
     }
 
-    async fn exchange(&self, target: &Target) -> Result<u16, String> {
+    async fn exchange(&self, target: &Target) -> Result<Outcome, String> {
         let mut request = Request::builder()
             .method(&target.method)
             .uri(&target.path)
             .header(header::HOST, &target.host)
             .header(header::USER_AGENT, "radiodeck-load")
-            .body(Empty::new())
+            .body(Full::new(target.body.clone()))
             .map_err(|error| format!("request: {error}"))?;
         loop {
             let (mut connection, reused) = match self.take_idle() {
@@ -76,16 +99,30 @@ impl Connections {
             };
             match connection.try_send_request(request).await {
                 Ok(answer) => {
-                    let status = answer.status().as_u16();
+                    let status = answer.status();
                     let mut body = answer.into_body();
+                    let mut rest = target.expected.as_deref().filter(|_| status.is_success());
+                    let mut other = false;
                     while let Some(frame) = body.frame().await {
-                        frame.map_err(|error| format!("answer broke off: {}", reason(&error)))?;
+                        let frame = match frame {
+                            Ok(frame) => frame,
+                            Err(error) => return Ok(Outcome::Cut(reason(&error))),
+                        };
+                        if let (Some(expected), Some(data)) = (rest, frame.data_ref()) {
+                            rest = expected.strip_prefix(&data[..]);
+                            other |= rest.is_none();
+                        }
                     }
+                    other |= rest.is_some_and(|missing| !missing.is_empty());
                     // It is idle only once the connection has seen the end of the answer, too.
                     if connection.ready().await.is_ok() {
                         self.lock().push(connection);
                     }
-                    return Ok(status);
+                    return Ok(if other {
+                        Outcome::Foreign
+                    } else {
+                        Outcome::Answered(status.as_u16())
+                    });
                 }
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if reused => request = unsent,

@@ -31,8 +31,14 @@ pub(crate) struct Record {
 pub(crate) enum Outcome {
     /// A whole answer with this status.
     Answered(u16),
-    /// No answer, or half of one.
+    /// A whole answer, but not the one to this request.
+    Foreign,
+    /// Half of an answer.
+    Cut(String),
+    /// No answer.
     Failed(String),
+    /// No whole answer before the deadline.
+    TimedOut,
     /// The generator had no place left for it.
     NotSent,
 }
@@ -86,7 +92,10 @@ impl Recording {
         for record in self.records.iter().filter(|record| !record.succeeded()) {
             let kind = match &record.outcome {
                 Outcome::Answered(status) => format!("status {status}"),
+                Outcome::Foreign => "the answer to another request".into(),
+                Outcome::Cut(reason) => format!("answer broke off: {reason}"),
                 Outcome::Failed(reason) => reason.clone(),
+                Outcome::TimedOut => "no whole answer before the deadline".into(),
                 Outcome::NotSent => "not sent: too many were waiting".into(),
             };
             let entry = kinds.entry(kind).or_insert((0, record.due));

@@ -156,6 +156,40 @@ fn half_an_answer_and_an_error_status_are_failures() {
 }
 
 #[test]
+fn the_answer_to_another_request_is_no_good_answer() {
+    // It answers with what it was sent.
+    let addr = server(|stream| async move {
+        let answer = service_fn(|request: http::Request<hyper::body::Incoming>| async {
+            let body = http_body_util::BodyExt::collect(request.into_body()).await?;
+            Ok::<_, hyper::Error>(Response::new(Full::new(body.to_bytes())))
+        });
+        drop(
+            http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), answer)
+                .await,
+        );
+    });
+    let sent = |sent: &'static str, expected: &'static str| {
+        Target::post("www.test", "/", sent.into()).expecting(expected.into())
+    };
+    let targets = vec![
+        sent("own", "own"),
+        sent("own", "owner"),
+        sent("owner", "own"),
+        sent("", "own"),
+    ];
+    let plan = Plan {
+        targets,
+        ..plan(addr, 100, Duration::from_millis(40))
+    };
+    let recording = Load::start(plan).expect("started").finish().expect("finished");
+    assert_eq!(
+        recording.failures(),
+        ["3 x the answer to another request (first due at 0.0 s)"]
+    );
+}
+
+#[test]
 fn a_load_on_another_machine_does_not_start() {
     let far = plan("192.0.2.1:80".parse().expect("an address"), 1, Duration::from_secs(1));
     assert!(matches!(Load::start(far), Err(Error::NotLoopback { .. })));
