@@ -267,18 +267,18 @@ async fn attempt(
                         .insert(CONNECTION, HeaderValue::from_static("close"));
                 }
             }
-            link.server.succeeded();
             let elapsed_us = began.elapsed().as_micros() as u64;
             worker.server_traffic(link, |traffic| traffic.answered(response.status(), elapsed_us));
             view.gate.record(outgoing.waited_since(began).as_micros() as u64);
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 let switched = switch(upstream, place.take()).await;
                 let server = Box::new(switched.map_err(Lost::seen)?);
+                link.server.succeeded();
                 return Ok(response.map(|incoming| AnswerBody::switched(incoming, server)));
             }
             let between_ms = config.between_bytes_ms;
-            Ok(response
-                .map(|incoming| AnswerBody::new(incoming, upstream, worker, link, between_ms, due_ms, place.take())))
+            let answer = |incoming| AnswerBody::new(incoming, upstream, worker, link, between_ms, due_ms, place.take());
+            Ok(response.map(|incoming| answer(incoming).to_request_with(outgoing.shared_source())))
         }
         Err(mut lost) => {
             if lost.problem == Problem::FirstByteTimeout {

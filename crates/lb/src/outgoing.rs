@@ -107,6 +107,11 @@ impl Outgoing {
         matches!(self.method, Method::GET | Method::HEAD) && self.body.is_none() && self.upgrade.is_none()
     }
 
+    /// The same, to be kept for as long as the answer goes on.
+    pub(crate) fn shared_source(&self) -> Option<Rc<Source>> {
+        self.body.clone()
+    }
+
     /// The client's body, if there is one.
     pub(crate) fn source(&self) -> Option<&Source> {
         self.body.as_deref()

@@ -69,6 +69,8 @@ pub(crate) enum Problem {
     ConnectTimeout,
     #[error("the server ended the connection before it answered")]
     ConnectionLost,
+    #[error("the server broke its answer off")]
+    AnswerCut,
     #[error("the server did not answer in time")]
     FirstByteTimeout,
     #[error("the request took too long as a whole")]
@@ -89,6 +91,7 @@ impl Problem {
             P::ConnectFailed
             | P::ConnectTimeout
             | P::ConnectionLost
+            | P::AnswerCut
             | P::FirstByteTimeout
             | P::ServerLost
             | P::AnswerMalformed => true,

@@ -38,7 +38,7 @@ pub(crate) fn status(problem: Problem) -> StatusCode {
         P::NoServer | P::TooManyHeads | P::Overloaded | P::QueueFull | P::QueueTimeout => {
             StatusCode::SERVICE_UNAVAILABLE
         }
-        P::ConnectFailed | P::ConnectionLost | P::ServerLost | P::AnswerMalformed | P::NotSwitched => {
+        P::ConnectFailed | P::ConnectionLost | P::AnswerCut | P::ServerLost | P::AnswerMalformed | P::NotSwitched => {
             StatusCode::BAD_GATEWAY
         }
         P::ConnectTimeout | P::FirstByteTimeout | P::RequestTimeout => StatusCode::GATEWAY_TIMEOUT,

@@ -52,6 +52,8 @@ pub(crate) enum Pick {
 pub(crate) struct Link {
     /// The server all workers share.
     pub(crate) server: Arc<Server>,
+    /// The pool it is in.
+    pub(crate) pool: Arc<Pool>,
     /// The pool's numbers, which stay when the server goes.
     pub(crate) totals: Arc<[Traffic]>,
     /// This worker's kept connections to it.
@@ -154,6 +156,7 @@ impl PoolView {
             known.unwrap_or_else(|| {
                 Rc::new(Link {
                     server: server.clone(),
+                    pool: self.pool.clone(),
                     totals: self.pool.traffic.clone(),
                     idle: IdleStack::new(upstream.max_idle, upstream.idle_ms),
                     multiplexed: Multiplexed::default(),

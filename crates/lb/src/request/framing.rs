@@ -238,7 +238,7 @@ impl Scanner {
             State::RequestLine if line_bytes > self.limits.target_bytes + 64 => Err(Problem::TargetTooLong),
             State::RequestLine | State::Header if section > self.limits.head_bytes => Err(Problem::HeadTooLarge),
             State::ChunkSize if line_bytes > MAX_CHUNK_LINE_BYTES => Err(Problem::BodyMalformed),
-            State::Trailer if section > MAX_TRAILER_BYTES => Err(Problem::BodyMalformed),
+            State::Trailer if section > MAX_TRAILER_BYTES.min(self.limits.head_bytes) => Err(Problem::BodyMalformed),
             _ => Ok(()),
         }
     }

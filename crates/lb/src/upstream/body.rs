@@ -13,6 +13,8 @@ use thiserror::Error;
 use super::Upstream;
 use crate::pool::in_flight::InFlight;
 use crate::pool::view::Link;
+use crate::problem::Problem;
+use crate::request::body::Source;
 use crate::request::headers::strip_hop_by_hop;
 use crate::tunnel::ServerSide;
 use crate::watch::{NEVER, Side};
@@ -41,6 +43,22 @@ struct SourceConnection {
     link: Rc<Link>,
     between_bytes_ms: u64,
     _in_flight: Option<InFlight>,
+    /// The body of the request, which may still be on its way.
+    request: Option<Rc<Source>>,
+}
+
+impl SourceConnection {
+    /// The server has begun an answer and broken it off. What the client did to
+    /// its own body is not the server's fault.
+    fn broken_off(&self) {
+        if self.request.as_ref().is_some_and(|body| body.failure().is_some()) {
+            return;
+        }
+        self.worker
+            .server_traffic(&self.link, |traffic| traffic.failures.add(1));
+        self.link.totals[self.worker.id].failures.add(1);
+        self.link.pool.failed(&self.link.server, Problem::AnswerCut);
+    }
 }
 
 impl AnswerBody {
@@ -64,6 +82,7 @@ impl AnswerBody {
                 link: link.clone(),
                 between_bytes_ms,
                 _in_flight: in_flight,
+                request: None,
             }),
             switched: None,
             ended: false,
@@ -74,6 +93,14 @@ impl AnswerBody {
             body.release();
         }
         body
+    }
+
+    /// The same, of an answer to a request with this body.
+    pub(crate) fn to_request_with(mut self, body: Option<Rc<Source>>) -> Self {
+        if let Some(source) = &mut self.source {
+            source.request = body;
+        }
+        self
     }
 
     /// No body, of an answer behind which there is a tunnel.
@@ -91,11 +118,11 @@ impl AnswerBody {
         self.switched.take()
     }
 
-    /// Puts the connection back if it can be used again.
+    /// The answer is whole. Puts the connection back if it can be used again.
     fn release(&mut self) {
-        if let Some(mut source) = self.source.take()
-            && source.upstream.is_free()
-        {
+        let Some(mut source) = self.source.take() else { return };
+        source.link.server.succeeded();
+        if source.upstream.is_free() {
             let now_ms = source.worker.clock.now_ms();
             source.link.idle.push(source.upstream, now_ms);
         }
@@ -116,7 +143,9 @@ impl AnswerBody {
                 Some(Ok(frame))
             }
             Some(Err(_)) => {
-                self.source = None;
+                if let Some(source) = self.source.take() {
+                    source.broken_off();
+                }
                 Some(Err(CutOff))
             }
             None => {

@@ -179,6 +179,13 @@ fn rfc_9112_7_1_only_cr_lf_ends_lines_and_sections_of_trailers() {
     }
 }
 
+#[test]
+fn trailers_are_bounded_as_heads_are_where_these_are_short() {
+    let head = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
+    let trailers = format!("{head}X: {}\r\n\r\n", "y".repeat(LIMITS.head_bytes));
+    assert_eq!(scan_in_pieces(trailers.as_bytes(), 100), Err(Problem::BodyMalformed));
+}
+
 proptest! {
     #[test]
     fn how_the_bytes_are_cut_changes_nothing(

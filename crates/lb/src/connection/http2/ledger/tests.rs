@@ -83,3 +83,17 @@ fn a_fast_download_gives_reason_for_its_window_updates() {
     }
     assert_eq!(ledger.breach(), None);
 }
+
+#[test]
+fn a_head_that_has_ended_takes_up_nothing_however_the_bytes_are_cut() {
+    let head = frame(HEADERS, 4, 1, b"abc");
+    let reset = frame(RST_STREAM, 0, 1, &CANCEL.to_be_bytes());
+    let begun = [&head[..], &reset[..11]].concat();
+    let mut whole = ledger();
+    whole.received(&begun, 1);
+    let mut cut = ledger();
+    for byte in &begun {
+        cut.received(&[*byte], 1);
+    }
+    assert_eq!((whole.block_bytes(), cut.block_bytes()), (0, 0));
+}
