@@ -278,7 +278,7 @@ async fn attempt(
             }
             let between_ms = config.between_bytes_ms;
             let answer = |incoming| AnswerBody::new(incoming, upstream, worker, link, between_ms, due_ms, place.take());
-            Ok(response.map(|incoming| answer(incoming).to_request_with(outgoing.shared_source())))
+            Ok(response.map(|incoming| answer(incoming).answering(outgoing.shared_source())))
         }
         Err(mut lost) => {
             if lost.problem == Problem::FirstByteTimeout {

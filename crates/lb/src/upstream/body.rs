@@ -96,7 +96,7 @@ impl AnswerBody {
     }
 
     /// The same, of an answer to a request with this body.
-    pub(crate) fn to_request_with(mut self, body: Option<Rc<Source>>) -> Self {
+    pub(crate) fn answering(mut self, body: Option<Rc<Source>>) -> Self {
         if let Some(source) = &mut self.source {
             source.request = body;
         }

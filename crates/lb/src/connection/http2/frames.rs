@@ -149,6 +149,11 @@ impl Cursor {
         }
     }
 
+    /// Whether a part of the payload of HEADERS or CONTINUATION is still to come.
+    pub(super) fn is_within_head(&self) -> bool {
+        self.left > 0 && matches!(self.kind, HEADERS | CONTINUATION)
+    }
+
     /// Whether a frame other than DATA has begun and not ended.
     pub(super) fn is_within_control(&self) -> bool {
         self.have > 0 || self.left > 0 && self.kind != DATA

@@ -130,7 +130,8 @@ impl Ledger {
                 break;
             }
         }
-        if !self.in_block && !self.incoming.is_within_control() {
+        // A head that has ended is the library's, whatever came in one read with it.
+        if !self.in_block && !self.incoming.is_within_head() {
             self.block_bytes = 0;
         }
         moved
@@ -138,10 +139,6 @@ impl Ledger {
 
     fn receive(&mut self, head: &Head) -> Result<(), Breach> {
         let limits = self.limits;
-        // A head that has ended is the library's, whatever came in one read with it.
-        if !self.in_block && !matches!(head.kind, HEADERS | CONTINUATION) {
-            self.block_bytes = 0;
-        }
         match head.kind {
             DATA if head.length == 0 && !head.ends_stream() => {
                 bounded(&mut self.window.empty_data, limits.empty_data, Breach::EmptyData)
