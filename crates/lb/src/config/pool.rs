@@ -183,7 +183,7 @@ impl Default for UpstreamConfig {
             between_bytes_ms: 60_000,
             request_ms: 0,
             unacknowledged_ms: 5000,
-            max_idle: 128,
+            max_idle: 1024,
             idle_ms: 4000,
             max_head_bytes: 64 * 1024,
         }
