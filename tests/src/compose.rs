@@ -3,9 +3,11 @@
 //! end.
 
 use std::net::SocketAddr;
-use std::process::{Command, Output};
+use std::process::Command;
+use std::time::Duration;
 
 use crate::binaries::repository;
+use crate::docker::{self, Said};
 use crate::scenarios::{Balancer, Doors};
 use crate::tls::Browser;
 
@@ -13,6 +15,12 @@ use crate::tls::Browser;
 const PROJECT: &str = "radiodeck-e2e";
 /// Apart from the network of a stack that `make up` runs.
 const BACKEND_PREFIX: &str = "172.30.79";
+
+/// A build from nothing compiles every dependency with optimisation: ten minutes on two busy cores.
+const BUILD_DEADLINE: Duration = Duration::from_secs(30 * 60);
+
+/// Longer than the longest that any other command is given: `up` waits for 300 s.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(360);
 
 /// As `make up` has it.
 const LB2_ADDRESS: &str = if cfg!(target_os = "linux") {
@@ -41,11 +49,18 @@ impl Compose {
     pub fn up() -> Self {
         // What an interrupted run left behind.
         compose(&["down", "--volumes", "--remove-orphans", "--timeout", "5"]);
-        let output = compose(&["up", "--detach", "--build", "--wait", "--wait-timeout", "300"]);
-        if !output.status.success() {
+        build();
+        let up = compose(&["up", "--detach", "--no-build", "--wait", "--wait-timeout", "300"]);
+        if !up.success {
+            let containers = compose(&["ps", "--all"]);
             let logs = compose(&["logs", "--no-color", "--tail", "80"]);
             compose(&["down", "--volumes", "--timeout", "5"]);
-            panic!("docker compose up:\n{}\n{}", text(&output), text(&logs));
+            panic!(
+                "docker compose up:\n{}\n{}\n{}",
+                up.text(),
+                containers.text(),
+                logs.text()
+            );
         }
         // From here on the drop removes it, also when an address cannot be read.
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -101,13 +116,9 @@ impl Compose {
     /// # Panics
     /// When it fails, with all that it said.
     pub fn run(&self, arguments: &[&str]) -> String {
-        let output = compose(arguments);
-        assert!(
-            output.status.success(),
-            "docker compose {arguments:?}:\n{}",
-            text(&output)
-        );
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        let said = compose(arguments);
+        assert!(said.success, "docker compose {arguments:?}:\n{}", said.text());
+        said.stdout
     }
 
     /// Runs `docker` with `arguments`, for containers named by id.
@@ -115,9 +126,9 @@ impl Compose {
     /// # Panics
     /// When it fails, with all that it said.
     pub fn docker(&self, arguments: &[&str]) -> String {
-        let output = Command::new("docker").args(arguments).output().expect("docker runs");
-        assert!(output.status.success(), "docker {arguments:?}:\n{}", text(&output));
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        let said = docker::run(Command::new("docker").args(arguments), COMMAND_DEADLINE);
+        assert!(said.success, "docker {arguments:?}:\n{}", said.text());
+        said.stdout
     }
 }
 
@@ -126,16 +137,30 @@ impl Drop for Compose {
         if std::thread::panicking() {
             println!(
                 "--- docker compose ps ---\n{}\n--- docker compose logs ---\n{}",
-                text(&compose(&["ps", "--all"])),
-                text(&compose(&["logs", "--no-color", "--tail", "60"]))
+                compose(&["ps", "--all"]).text(),
+                compose(&["logs", "--no-color", "--tail", "60"]).text()
             );
         }
         compose(&["down", "--volumes", "--remove-orphans", "--timeout", "10"]);
     }
 }
 
-fn compose(arguments: &[&str]) -> Output {
-    Command::new("docker")
+/// Builds the images one after the other, with the output shown: the first of them compiles for all, and a build that
+/// hangs shows where.
+fn build() {
+    for service in ["init", "dns", "lb-1", "app", "pg-1"] {
+        let mut command = command(&["--progress", "plain", "build", service]);
+        docker::show(&mut command, BUILD_DEADLINE).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+fn compose(arguments: &[&str]) -> Said {
+    docker::run(&mut command(arguments), COMMAND_DEADLINE)
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new("docker");
+    command
         .arg("compose")
         .args(arguments)
         .current_dir(repository())
@@ -146,30 +171,18 @@ fn compose(arguments: &[&str]) -> Output {
         .env("RADIODECK_LB2_ADDRESS", LB2_ADDRESS)
         .env("RADIODECK_LB2_HTTP_PORT", "0")
         .env("RADIODECK_LB2_HTTPS_PORT", "0")
-        .env("RADIODECK_DNS_PORT", "0")
-        .output()
-        .expect("docker compose runs")
+        .env("RADIODECK_DNS_PORT", "0");
+    command
 }
 
 fn published(service: &str, port: &str, protocol: &str) -> SocketAddr {
-    let output = compose(&["port", "--protocol", protocol, service, port]);
-    lines(&output)
+    let said = compose(&["port", "--protocol", protocol, service, port]);
+    lines(&said)
         .first()
         .and_then(|line| line.parse().ok())
-        .unwrap_or_else(|| panic!("no published port of {service}: {}", text(&output)))
+        .unwrap_or_else(|| panic!("no published port of {service}: {}", said.text()))
 }
 
-fn lines(output: &Output) -> Vec<String> {
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .map(str::to_owned)
-        .collect()
-}
-
-fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+fn lines(said: &Said) -> Vec<String> {
+    said.stdout.lines().map(str::to_owned).collect()
 }

@@ -15,6 +15,7 @@
 pub mod binaries;
 pub mod compose;
 pub mod dig;
+pub mod docker;
 pub mod http;
 pub mod load;
 pub mod poll;
