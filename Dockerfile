@@ -64,8 +64,20 @@ COPY --from=build /out/radiodeck /usr/local/bin/
 COPY config/migrate.toml /etc/radiodeck/
 ENTRYPOINT ["radiodeck"]
 
-# Postgres runs as user 10001 too, under the name that its superuser has: that is how the superuser gets in over the
-# local socket without a password, and in no other way.
+# What the database's nodes agree through: who the primary is.
+FROM debian:trixie-slim AS etcd
+RUN export DEBIAN_FRONTEND=noninteractive \
+    && groupadd --gid 10001 etcd \
+    && useradd --uid 10001 --gid 10001 --home-dir /var/lib/etcd --no-create-home --shell /usr/sbin/nologin etcd \
+    && apt-get update \
+    && apt-get install -y --no-install-recommends etcd-server etcd-client \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
+    && install -d -o 10001 -g 10001 -m 0700 /var/lib/etcd
+USER 10001:10001
+ENTRYPOINT ["etcd"]
+
+# Postgres, run by Patroni. User 10001 too, under the name that Postgres's superuser has: that is how the superuser gets
+# in over the local socket without a password, and in no other way.
 FROM debian:trixie-slim AS postgres
 RUN export DEBIAN_FRONTEND=noninteractive \
     && groupadd --gid 10001 postgres \
@@ -73,14 +85,15 @@ RUN export DEBIAN_FRONTEND=noninteractive \
     && mkdir -p /etc/postgresql-common/createcluster.d \
     && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/none.conf \
     && apt-get update \
-    && apt-get install -y --no-install-recommends postgresql-17 \
+    && apt-get install -y --no-install-recommends postgresql-17 patroni python3-etcd python3-dnspython \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
     && install -d -o 10001 -g 10001 -m 0700 /run/secrets/app /run/secrets/owner /run/secrets/db \
         /var/lib/postgresql /run/postgresql
-ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/lib/postgresql/17/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    PATRONICTL_CONFIG_FILE=/etc/radiodeck/patroni.yml \
+    PYTHONDONTWRITEBYTECODE=1
 COPY docker/postgres/conf /etc/radiodeck
 COPY docker/postgres/bin /usr/local/bin
 USER 10001:10001
-# SIGINT is Postgres's fast shutdown: open sessions are ended, nothing is lost. SIGTERM would wait for them.
-STOPSIGNAL SIGINT
-ENTRYPOINT ["start-postgres"]
+# SIGTERM, the usual: Patroni stops Postgres, waits until a replica has everything, and hands over.
+ENTRYPOINT ["with-passwords", "patroni", "/etc/radiodeck/patroni.yml"]

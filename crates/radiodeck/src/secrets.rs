@@ -18,11 +18,13 @@ use crate::error;
 
 /// Folder and file below the secrets' folder. A folder is what one kind of
 /// container mounts.
-const SECRETS: [(&str, &str); 4] = [
+const SECRETS: [(&str, &str); 6] = [
     ("app", "app_password"),
     ("app", "signing_key"),
     ("owner", "owner_password"),
     ("db", "replication_password"),
+    ("db", "rewind_password"),
+    ("db", "patroni_password"),
 ];
 
 /// Bytes of randomness; written as twice as many hexadecimal characters.
