@@ -121,6 +121,12 @@ impl Compose {
         said.stdout
     }
 
+    /// The same for a command that may fail: `None` then.
+    pub fn try_run(&self, arguments: &[&str]) -> Option<String> {
+        let said = compose(arguments);
+        said.success.then_some(said.stdout)
+    }
+
     /// Runs `docker` with `arguments`, for containers named by id.
     ///
     /// # Panics
@@ -148,7 +154,7 @@ impl Drop for Compose {
 /// Builds the images one after the other, with the output shown: the first of them compiles for all, and a build that
 /// hangs shows where.
 fn build() {
-    for service in ["init", "dns", "lb-1", "app", "pg-1"] {
+    for service in ["init", "dns", "lb-1", "app", "etcd-1", "pg-1"] {
         let mut command = command(&["--progress", "plain", "build", service]);
         docker::show(&mut command, BUILD_DEADLINE).unwrap_or_else(|error| panic!("{error}"));
     }

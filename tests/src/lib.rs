@@ -14,6 +14,7 @@
 
 pub mod binaries;
 pub mod compose;
+pub mod database;
 pub mod dig;
 pub mod docker;
 pub mod http;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use e2e::compose::Compose;
+use e2e::database;
 use e2e::load::Load;
 use e2e::scenarios::{self as must, READS};
 use e2e::{http, poll};
@@ -51,7 +52,9 @@ fn main() -> ExitCode {
         no_request_is_lost_when_an_app_container_is_killed,
         no_request_is_lost_when_an_app_container_is_stopped_and_started,
         no_read_is_lost_when_a_replica_is_killed,
-        without_a_primary_reads_go_on_and_writes_are_refused,
+        when_the_primary_is_killed_reads_go_on_and_another_node_takes_the_writes,
+        a_switchover_costs_no_read_and_writes_go_on,
+        nothing_fails_when_the_leader_of_etcd_is_killed,
         no_request_is_lost_to_who_tries_the_other_address_when_a_balancer_is_killed,
     ];
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -174,23 +177,50 @@ async fn no_request_is_lost_when_an_app_container_is_stopped_and_started(stack: 
 }
 
 async fn no_read_is_lost_when_a_replica_is_killed(stack: &Compose) {
-    let victim = stack.containers("pg-2")[0].clone();
+    let primary = database::settled(stack).await;
+    let victim = stack.containers(database::another_than(&primary))[0].clone();
     let load = Load::start(stack.http, READS, 100);
     tokio::time::sleep(Duration::from_secs(1)).await;
     stack.docker(&["kill", &victim]);
     tokio::time::sleep(Duration::from_secs(4)).await;
+    must::writes_are_taken(stack.doors()).await;
     stack.docker(&["start", &victim]);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(database::settled(stack).await, primary);
     none_failed(load).await;
 }
 
-async fn without_a_primary_reads_go_on_and_writes_are_refused(stack: &Compose) {
-    let primary = stack.containers("pg-1")[0].clone();
-    let load = Load::start(stack.http, READS, 100);
-    stack.docker(&["kill", &primary]);
+async fn when_the_primary_is_killed_reads_go_on_and_another_node_takes_the_writes(stack: &Compose) {
+    let primary = database::settled(stack).await;
+    let victim = stack.containers(&primary)[0].clone();
+    let load = Load::start(stack.http, READS, 50);
+    stack.docker(&["kill", &victim]);
     must::writes_are_refused_and_reads_go_on(stack.doors()).await;
-    stack.docker(&["start", &primary]);
     must::writes_are_taken(stack.doors()).await;
+    stack.docker(&["start", &victim]);
+    assert_ne!(database::settled(stack).await, primary, "the old primary is a replica now");
+    none_failed(load).await;
+}
+
+async fn a_switchover_costs_no_read_and_writes_go_on(stack: &Compose) {
+    let primary = database::settled(stack).await;
+    let next = database::another_than(&primary);
+    let load = Load::start(stack.http, READS, 50);
+    let switchover = ["switchover", "--leader", &primary, "--candidate", next, "--force"];
+    stack.run(&[&["exec", "-T", &primary, "patronictl"][..], &switchover].concat());
+    must::writes_are_taken(stack.doors()).await;
+    assert_eq!(database::settled(stack).await, next);
+    none_failed(load).await;
+}
+
+async fn nothing_fails_when_the_leader_of_etcd_is_killed(stack: &Compose) {
+    let primary = database::settled(stack).await;
+    let leader = database::etcd_leader(stack);
+    let victim = stack.containers(leader)[0].clone();
+    let load = Load::start(stack.http, READS, 50);
+    stack.docker(&["kill", &victim]);
+    must::writes_are_taken(stack.doors()).await;
+    stack.docker(&["start", &victim]);
+    assert_eq!(database::settled(stack).await, primary, "the primary changed");
     none_failed(load).await;
 }
 

@@ -10,8 +10,8 @@ use thiserror::Error;
 
 use crate::{config, error, import};
 
-/// How long a primary is waited for.
-const PRIMARY_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a primary is waited for: a cluster that was killed whole waits out the lease of its last primary first.
+const PRIMARY_DEADLINE: Duration = Duration::from_secs(120);
 /// How long a node may take to show the tables that have just been made.
 const COUNT_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -35,7 +35,7 @@ pub(crate) enum Error {
 
 /// Bring the database to this version.
 ///
-/// Waits up to a minute for the primary and runs, as the role that owns the
+/// Waits up to two minutes for the primary and runs, as the role that owns the
 /// tables, the migrations that have not run yet. Safe to repeat and to run
 /// several times at once: they take turns.
 #[derive(Debug, Clone, clap::Args)]
