@@ -234,6 +234,7 @@ async fn no_request_is_lost_to_who_tries_the_other_address_when_a_balancer_is_ki
     let record = load.finish().await;
     assert!(record.failed.is_empty(), "of {}: {:#?}", record.sent, record.failed);
     assert!(record.elsewhere > 0, "the first balancer was never gone");
+    must::names_lead_to(stack.doors(), &stack.balancers[1..]).await;
     stack.run(&["up", "--detach", "--no-recreate"]);
     let back = Compose::balancer("lb-1");
     poll::until(
@@ -242,6 +243,7 @@ async fn no_request_is_lost_to_who_tries_the_other_address_when_a_balancer_is_ki
         async || http::get(back.http, must::WWW, "/").await,
     )
     .await;
+    must::names_lead_to(stack.doors(), &stack.balancers).await;
 }
 
 async fn none_failed(load: Load) {

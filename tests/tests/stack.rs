@@ -196,6 +196,7 @@ async fn no_request_is_lost_to_who_tries_the_other_address_when_a_balancer_is_ki
         http::get(addresses[0], must::WWW, "/").await
     })
     .await;
+    must::names_lead_to(stack.doors(), &stack.doors().balancers).await;
 }
 
 async fn no_read_is_lost_when_a_replica_is_killed(stack: &Stack) {

@@ -1,12 +1,14 @@
 //! The content of an answer: RFC 1034 section 4.3.2, RFC 2308 for what is not
 //! there, RFC 6604 for the code at the end of a chain, RFC 6672 for DNAME, RFC 8482
 //! for ANY. Pure: a zone, a name and a type in, sections out. Never here: messages,
-//! sizes, or who asks, except for the view that the client has.
+//! sizes, or who asks, except for what differs between clients and times: the view, and
+//! which steered addresses live.
 
 use std::borrow::Cow;
 
 use hickory_server::proto::op::ResponseCode;
 
+use crate::steering::Steering;
 use crate::view::View;
 use crate::zone::{Found, Name, Node, Rrset, Rtype, Zone, target};
 
@@ -85,6 +87,15 @@ pub struct Entry<'z> {
     pub set: Cow<'z, Rrset>,
 }
 
+/// What an answer depends on besides the zone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Client<'a> {
+    /// What the client sees differently.
+    pub view: Option<&'a View>,
+    /// Who of steered addresses lives; `None`: all that the zone has are given.
+    pub steering: Option<&'a Steering>,
+}
+
 /// The sections of an answer.
 #[derive(Debug)]
 pub struct Answer<'z> {
@@ -119,12 +130,12 @@ impl<'z> Answer<'z> {
 
     /// Answers a question that is within `zone`. The name is in lower case.
     #[must_use]
-    pub fn find(zone: &'z Zone, qname: &Name, qtype: Rtype, view: Option<&View>) -> Self {
+    pub fn find(zone: &'z Zone, qname: &Name, qtype: Rtype, client: &Client<'_>) -> Self {
         let mut answer = Self::of(Outcome::Found);
         answer.authoritative = true;
         Finder {
             zone,
-            view,
+            client: *client,
             answer: &mut answer,
         }
         .chase(qname, qtype);
@@ -141,7 +152,7 @@ enum Step {
 
 struct Finder<'a, 'z> {
     zone: &'z Zone,
-    view: Option<&'a View>,
+    client: Client<'a>,
     answer: &'a mut Answer<'z>,
 }
 
@@ -186,8 +197,8 @@ impl<'z> Finder<'_, 'z> {
             self.any(name, node);
             return Step::Done;
         }
-        if let Some(set) = node.get(qtype) {
-            self.additional_for(set);
+        if let Some(set) = self.get(node, qtype) {
+            self.additional_for(&set);
             self.push_answer(name.clone(), set);
             return Step::Done;
         }
@@ -195,7 +206,7 @@ impl<'z> Finder<'_, 'z> {
             self.negative();
             return Step::Done;
         };
-        self.push_answer(name.clone(), alias);
+        self.push_answer(name.clone(), Cow::Borrowed(alias));
         match Name::read(&alias.rdata[0]) {
             Ok((next, _)) => Step::Alias(next.to_lower()),
             Err(_) => Step::Done,
@@ -204,7 +215,12 @@ impl<'z> Finder<'_, 'z> {
 
     /// RFC 8482 section 4.1: one set stands for all.
     fn any(&mut self, name: &Name, node: &'z Node) {
-        match node.get(Rtype::CNAME).or_else(|| node.rrsets().first()) {
+        let types = node.rrsets().iter().map(|set| set.rtype);
+        let first = [Rtype::CNAME]
+            .into_iter()
+            .chain(types)
+            .find_map(|rtype| self.get(node, rtype));
+        match first {
             Some(set) => self.push_answer(name.clone(), set),
             None => self.negative(),
         }
@@ -217,7 +233,7 @@ impl<'z> Finder<'_, 'z> {
         let renamed = Name::read(&dname.rdata[0]).and_then(|(target, _)| Name::join(&prefix, &target));
         let there = |entry: &Entry<'_>| entry.set.rtype == Rtype::DNAME && entry.owner == owner;
         if !self.answer.answers.iter().any(there) {
-            self.push_answer(owner, dname);
+            self.push_answer(owner, Cow::Borrowed(dname));
         }
         let Ok(renamed) = renamed else {
             self.answer.outcome = Outcome::NameTooLong;
@@ -261,13 +277,12 @@ impl<'z> Finder<'_, 'z> {
         });
     }
 
-    fn push_answer(&mut self, owner: Name, set: &'z Rrset) {
-        let set = self.seen(set);
+    fn push_answer(&mut self, owner: Name, set: Cow<'z, Rrset>) {
         self.answer.answers.push(Entry { owner, set });
     }
 
     /// The addresses of the hosts that an answer points at.
-    fn additional_for(&mut self, set: &'z Rrset) {
+    fn additional_for(&mut self, set: &Rrset) {
         for host in targets(set) {
             self.addresses(&host, false);
         }
@@ -282,11 +297,9 @@ impl<'z> Finder<'_, 'z> {
             if self.answer.glue.iter().chain(&self.answer.additional).any(there) {
                 continue;
             }
-            if let Some(set) = node.get(rtype) {
-                let entry = Entry {
-                    owner: host.clone(),
-                    set: self.seen(set),
-                };
+            if let Some(set) = self.get(node, rtype) {
+                let owner = host.clone();
+                let entry = Entry { owner, set };
                 let section = if glue {
                     &mut self.answer.glue
                 } else {
@@ -297,11 +310,19 @@ impl<'z> Finder<'_, 'z> {
         }
     }
 
-    fn seen(&self, set: &'z Rrset) -> Cow<'z, Rrset> {
-        match self.view {
-            Some(view) => view.of(set),
-            None => Cow::Borrowed(set),
-        }
+    /// A set as this client is given it now: of steered addresses the living, in its view's place.
+    fn get(&self, node: &'z Node, rtype: Rtype) -> Option<Cow<'z, Rrset>> {
+        let set = match self.client.steering {
+            Some(steering) if node.is_steered() && matches!(rtype, Rtype::A | Rtype::AAAA) => {
+                Cow::Owned(steering.choose(node, rtype)?)
+            }
+            _ => Cow::Borrowed(node.get(rtype)?),
+        };
+        Some(match (self.client.view, set) {
+            (Some(view), Cow::Borrowed(set)) => view.of(set),
+            (Some(view), Cow::Owned(set)) => Cow::Owned(view.of(&set).into_owned()),
+            (None, set) => set,
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The configuration, as it is written. `config/dns.toml` explains every key.
 
+mod steering;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -9,12 +11,13 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use service::{ConfigError, ServiceSettings};
 
-use crate::generation::{self, Source};
+use crate::generation::{self, LoadError, Source};
 use crate::handler::LEAST_UDP_BYTES;
 use crate::transport::tcp::Limits;
 use crate::view::{View, Views};
 use crate::zone::{Name, ZoneSet};
 use crate::zonefile::parse_name;
+pub use steering::{SteeringConfig, TargetConfig};
 
 /// The whole configuration of the name server.
 #[derive(Debug, Deserialize)]
@@ -31,6 +34,8 @@ pub struct Config {
     /// What clients of some networks see differently; the first that holds a
     /// client counts.
     pub views: Vec<ViewConfig>,
+    /// Names whose addresses are given out as far as they live.
+    pub steering: SteeringConfig,
     /// Bounds of UDP.
     pub udp: UdpConfig,
     /// Bounds of TCP.
@@ -111,6 +116,7 @@ impl Default for Config {
             zone_dir: "config/zones".into(),
             zones: Vec::new(),
             views: Vec::new(),
+            steering: SteeringConfig::default(),
             udp: UdpConfig::default(),
             tcp: TcpConfig::default(),
             service: ServiceSettings::default(),
@@ -171,6 +177,21 @@ impl Config {
             View::new(view.name.clone(), view.clients.clone(), view.except.clone(), addresses)
         };
         Views::new(self.views.iter().map(view).collect())
+    }
+
+    /// Reads the zones.
+    ///
+    /// # Errors
+    /// What is wrong, by its key.
+    pub(crate) fn load(&self) -> Result<ZoneSet, ConfigError> {
+        let steered = self.steering.names()?;
+        generation::load(&self.sources()?, &steered).map_err(|error| {
+            let key = match &error {
+                LoadError::Zone { index, .. } => format!("zones[{index}].file"),
+                LoadError::NothingToSteer { index, .. } => format!("steering.names[{index}]"),
+            };
+            ConfigError::value(key, error.to_string())
+        })
     }
 
     /// The zones that the check read, once.
@@ -250,12 +271,12 @@ impl service::Config for Config {
         within("tcp.idle_ms", self.tcp.idle_ms, 1, 600_000)?;
         within("tcp.write_ms", self.tcp.write_ms, 1, 600_000)?;
         self.check_views()?;
+        self.steering.check()?;
         if self.zones.is_empty() {
             let message = "names no zone; one at least is needed, such as zones = [{ origin = \"radiodeck.si\" }]";
             return Err(ConfigError::value("zones", message));
         }
-        let zones = generation::load(&self.sources()?)
-            .map_err(|(index, error)| ConfigError::value(format!("zones[{index}].file"), error.to_string()))?;
+        let zones = self.load()?;
         // A second check has read the same.
         let _again = self.checked.set(zones);
         Ok(())

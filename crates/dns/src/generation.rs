@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use thiserror::Error;
 
 use crate::zone::{Name, ZoneError, ZoneSet};
 use crate::zonefile;
@@ -30,16 +31,43 @@ pub struct Generation {
     pub loaded_at: SystemTime,
 }
 
-/// Reads every zone, or says which cannot be served.
+/// Why zones cannot be served: the configuration's fault or a file's, and nothing that trying again mends.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// A zone cannot be read or would answer wrongly.
+    #[error("{error}")]
+    Zone {
+        /// Position of its source.
+        index: usize,
+        /// What is wrong.
+        error: ZoneError,
+    },
+    /// A name is to be steered that has no address.
+    #[error("no zone has an address at {name}, which is to be steered")]
+    NothingToSteer {
+        /// Position of the name in the configuration.
+        index: usize,
+        /// The name.
+        name: Name,
+    },
+}
+
+/// Reads every zone and marks the names that are steered, or says what cannot be served.
 ///
 /// # Errors
-/// The position of the source, and what is wrong.
-pub fn load(sources: &[Source]) -> Result<ZoneSet, (usize, ZoneError)> {
+/// The first thing that is wrong.
+pub fn load(sources: &[Source], steered: &[Name]) -> Result<ZoneSet, LoadError> {
     let mut zones = ZoneSet::default();
     for (index, source) in sources.iter().enumerate() {
-        let zone = zonefile::load(&source.path, &source.origin).map_err(|error| (index, error))?;
+        let zone = zonefile::load(&source.path, &source.origin).map_err(|error| LoadError::Zone { index, error })?;
         // The configuration was checked for repeated origins.
         let _repeated = zones.add(zone);
+    }
+    for (index, name) in steered.iter().enumerate() {
+        if !zones.steer(name) {
+            let name = name.clone();
+            return Err(LoadError::NothingToSteer { index, name });
+        }
     }
     Ok(zones)
 }
@@ -48,14 +76,15 @@ pub fn load(sources: &[Source]) -> Result<ZoneSet, (usize, ZoneError)> {
 #[derive(Debug)]
 pub struct Store {
     sources: Vec<Source>,
+    steered: Vec<Name>,
     current: ArcSwap<Generation>,
     last_failure: Mutex<Option<String>>,
 }
 
 impl Store {
-    /// Starts with zones that were read before.
+    /// Starts with zones that were read before, of these sources and with these names steered.
     #[must_use]
-    pub fn new(sources: Vec<Source>, zones: ZoneSet) -> Self {
+    pub fn new(sources: Vec<Source>, steered: Vec<Name>, zones: ZoneSet) -> Self {
         let first = Generation {
             number: 1,
             zones,
@@ -63,6 +92,7 @@ impl Store {
         };
         Self {
             sources,
+            steered,
             current: ArcSwap::from_pointee(first),
             last_failure: Mutex::new(None),
         }
@@ -84,9 +114,9 @@ impl Store {
     /// all stays as it is. Reloads must not run side by side.
     ///
     /// # Errors
-    /// What is wrong with the first bad file.
-    pub fn reload(&self) -> Result<Arc<Generation>, ZoneError> {
-        let loaded = load(&self.sources).map_err(|(_, error)| error);
+    /// The first thing that is wrong.
+    pub fn reload(&self) -> Result<Arc<Generation>, LoadError> {
+        let loaded = load(&self.sources, &self.steered);
         let mut last_failure = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
         match loaded {
             Ok(zones) => {

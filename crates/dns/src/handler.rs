@@ -14,9 +14,10 @@ use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseI
 use hickory_server::zone_handler::{MessageResponseBuilder, Queries};
 use tracing::debug;
 
-use crate::answer::{Answer, Outcome};
+use crate::answer::{Answer, Client, Outcome};
 use crate::generation::{Generation, Store};
 use crate::message;
+use crate::steering::Steering;
 use crate::tsig;
 use crate::view::Views;
 use crate::zone::{Name, Rtype};
@@ -31,6 +32,7 @@ const OPT_BYTES: usize = 11;
 pub struct Handler {
     store: Arc<Store>,
     views: Arc<Views>,
+    steering: Arc<Steering>,
     max_udp_bytes: u16,
 }
 
@@ -38,10 +40,11 @@ impl Handler {
     /// Answers by UDP are never longer than `max_udp_bytes`, whatever a client
     /// says that it can take.
     #[must_use]
-    pub fn new(store: Arc<Store>, views: Arc<Views>, max_udp_bytes: u16) -> Self {
+    pub fn new(store: Arc<Store>, views: Arc<Views>, steering: Arc<Steering>, max_udp_bytes: u16) -> Self {
         Self {
             store,
             views,
+            steering,
             max_udp_bytes: max_udp_bytes.max(LEAST_UDP_BYTES),
         }
     }
@@ -72,7 +75,13 @@ impl Handler {
             _ => {}
         }
         match generation.zones.zone_for(name, qtype) {
-            Some(zone) => Answer::find(zone, name, qtype, self.views.of(request.src().ip())),
+            Some(zone) => {
+                let client = Client {
+                    view: self.views.of(request.src().ip()),
+                    steering: Some(&self.steering),
+                };
+                Answer::find(zone, name, qtype, &client)
+            }
             None => Answer::of(Outcome::NotOurs),
         }
     }

@@ -14,11 +14,12 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::config::Config;
-use crate::generation::{self, Store};
+use crate::generation::Store;
 use crate::handler::Handler;
 use crate::metrics::Metrics;
 use crate::reload;
 use crate::status::{self, Listener};
+use crate::steering::Steering;
 use crate::transport::{Exchange, tcp, udp};
 
 /// How often a port that is free for TCP and taken for UDP is given up for another.
@@ -32,6 +33,7 @@ pub struct NameServer {
     tcp: Vec<Arc<TcpListener>>,
     limits: tcp::Limits,
     store: Arc<Store>,
+    steering: Arc<Steering>,
     metrics: Metrics,
     hangup: Signal,
 }
@@ -84,16 +86,16 @@ the server after what it has received is answered.";
         let sources = config.sources()?;
         let zones = match config.take_checked() {
             Some(zones) => zones,
-            None => generation::load(&sources).map_err(|(index, error)| {
-                service::ConfigError::value(format!("zones[{index}].file"), error.to_string())
-            })?,
+            None => config.load()?,
         };
         for zone in zones.zones() {
             info!(zone = %zone.origin(), serial = zone.serial(), records = zone.records(), "zone loaded");
         }
-        let store = Arc::new(Store::new(sources, zones));
+        let store = Arc::new(Store::new(sources, config.steering.names()?, zones));
         let views = Arc::new(config.views());
         let metrics = Metrics::register(&mut context.metrics);
+        let steering = Arc::new(Steering::new(&config.steering, &mut context.metrics));
+        steering.expose(context);
 
         let workers = match config.udp.workers {
             0 => available_parallelism().map_or(1, Into::into),
@@ -111,19 +113,26 @@ the server after what it has received is answered.";
         }
         status::register(context, &store, &views, listeners);
 
-        let handler = Handler::new(store.clone(), views, config.udp.max_answer_bytes);
+        let handler = Handler::new(store.clone(), views, steering.clone(), config.udp.max_answer_bytes);
         Ok(Self {
             exchange: Arc::new(Exchange::new(handler, metrics.clone())),
             udp,
             tcp,
             limits: config.tcp.limits(),
             store,
+            steering,
             metrics,
             hangup,
         })
     }
 
     async fn run(self, shutdown: Shutdown) -> Result<(), RunError> {
+        // What comes meanwhile waits in the sockets, for a probe's deadline at most.
+        tokio::select! {
+            () = self.steering.first_round() => {}
+            () = shutdown.begun() => {}
+        }
+        let probes = tokio::spawn(self.steering.watch());
         let mut workers = JoinSet::new();
         for socket in self.udp {
             let (exchange, token) = (self.exchange.clone(), shutdown.clone());
@@ -159,6 +168,7 @@ the server after what it has received is answered.";
             }
         };
         reloads.abort();
+        probes.abort();
         result
     }
 }

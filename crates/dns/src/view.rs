@@ -4,11 +4,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::zone::{Rrset, Rtype};
+use crate::zone::Rrset;
 
 /// The difference that clients of some networks see.
 #[derive(Debug)]
@@ -57,7 +57,11 @@ impl View {
     /// The set as this view has it. Only addresses differ between views.
     #[must_use]
     pub fn of<'s>(&self, set: &'s Rrset) -> Cow<'s, Rrset> {
-        let touched = |rdata: &[u8]| address(set.rtype, rdata).is_some_and(|a| self.addresses.contains_key(&a));
+        let touched = |rdata: &[u8]| {
+            set.rtype
+                .address(rdata)
+                .is_some_and(|a| self.addresses.contains_key(&a))
+        };
         if !set.rdata.iter().any(|rdata| touched(rdata)) {
             return Cow::Borrowed(set);
         }
@@ -68,7 +72,7 @@ impl View {
             }
         };
         for rdata in &set.rdata {
-            match address(set.rtype, rdata).and_then(|a| self.addresses.get(&a)) {
+            match set.rtype.address(rdata).and_then(|a| self.addresses.get(&a)) {
                 Some(replacements) => replacements.iter().for_each(|a| push(octets(*a))),
                 None => push(rdata.clone()),
             }
@@ -78,14 +82,6 @@ impl View {
             ttl: set.ttl,
             rdata: private,
         })
-    }
-}
-
-fn address(rtype: Rtype, rdata: &[u8]) -> Option<IpAddr> {
-    match rtype {
-        Rtype::A => <[u8; 4]>::try_from(rdata).ok().map(|o| Ipv4Addr::from(o).into()),
-        Rtype::AAAA => <[u8; 16]>::try_from(rdata).ok().map(|o| Ipv6Addr::from(o).into()),
-        _ => None,
     }
 }
 
@@ -124,6 +120,7 @@ impl Views {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zone::Rtype;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().expect("an address")

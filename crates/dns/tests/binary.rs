@@ -182,18 +182,63 @@ fn metrics_and_status_tell_what_it_does() {
     assert_eq!(status["listeners"][0]["addr"], addr);
 }
 
+#[test]
+fn the_operators_word_on_an_address_outranks_its_probe() {
+    let folder = folder(&zone());
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let probe = dead.local_addr().expect("bound");
+    drop(dead);
+    let steering = format!(
+        "[steering]\nnames = [\"ns1.example\"]\n[[steering.targets]]\naddress = \"192.0.2.1\"\nprobe = \"{probe}\"\n"
+    );
+    let mut running = Running::start(command(folder.path(), "[{ origin = \"example\" }]", &steering));
+    let admin = running.addr("admin");
+    let addr = running.addr("dns-udp");
+    running.line(&["address is down"]);
+    let told = |word: &str| -> serde_json::Value {
+        let status: serde_json::Value = serde_json::from_str(&get(&admin, "/status")).expect("JSON");
+        assert_eq!(status["steering"][0]["operator"], word, "{status}");
+        status["steering"][0]["probed"].clone()
+    };
+    assert_eq!(told("auto"), "down");
+    // Down outranks that somebody must be given when all are down.
+    assert_eq!(ask(&addr, "ns1.example"), "NoError aa 1/0/0");
+    assert!(post(&admin, "/steering/192.0.2.1/down").starts_with("HTTP/1.1 200"));
+    assert_eq!(ask(&addr, "ns1.example"), "NoError aa 0/1/0");
+    assert_eq!(told("down"), "down");
+    assert!(post(&admin, "/steering/192.0.2.1/up").starts_with("HTTP/1.1 200"));
+    assert_eq!(ask(&addr, "ns1.example"), "NoError aa 1/0/0");
+    assert!(get(&admin, "/metrics").contains("radiodeck_dns_steering_address_alive{address=\"192.0.2.1\"} 1"));
+    for path in [
+        "/steering/127.0.0.9/up",
+        "/steering/192.0.2.1/sideways",
+        "/steering/nobody/up",
+    ] {
+        assert!(post(&admin, path).starts_with("HTTP/1.1 404"), "{path}");
+    }
+}
+
 fn get(addr: &str, path: &str) -> String {
+    let answer = http("GET", addr, path);
+    answer.split_once("\r\n\r\n").expect("a body").1.to_owned()
+}
+
+fn post(addr: &str, path: &str) -> String {
+    http("POST", addr, path)
+}
+
+fn http(method: &str, addr: &str, path: &str) -> String {
     use std::io::Write as _;
     let mut stream = std::net::TcpStream::connect(addr).expect("connected");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n"
     )
     .expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
-    answer.split_once("\r\n\r\n").expect("a body").1.to_owned()
+    answer
 }
 
 fn refused(command: &mut Command) -> String {

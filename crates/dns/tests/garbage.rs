@@ -5,9 +5,11 @@ mod support;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use dns::config::SteeringConfig;
 use dns::generation::Store;
 use dns::handler::Handler;
 use dns::metrics::Metrics;
+use dns::steering::Steering;
 use dns::transport::{Exchange, Outbox};
 use dns::view::Views;
 use dns::zone::ZoneSet;
@@ -16,6 +18,7 @@ use hickory_server::net::xfer::Protocol;
 use hickory_server::proto::op::Message;
 use hickory_server::proto::rr::RecordType;
 use proptest::prelude::*;
+use service::Registry;
 
 const CAP: usize = 1232;
 
@@ -29,8 +32,9 @@ impl Subject {
         let mut zones = ZoneSet::default();
         let zone = parse(&support::zone(), &parse_name("example").expect("a name")).expect("a zone");
         zones.add(zone).expect("a new origin");
-        let store = Arc::new(Store::new(Vec::new(), zones));
-        let handler = Handler::new(store, Arc::new(Views::default()), CAP as u16);
+        let store = Arc::new(Store::new(Vec::new(), Vec::new(), zones));
+        let steering = Steering::new(&SteeringConfig::default(), &mut Registry::default());
+        let handler = Handler::new(store, Arc::new(Views::default()), Arc::new(steering), CAP as u16);
         Self {
             exchange: Exchange::new(handler, Metrics::register(&mut service::Registry::default())),
             runtime: tokio::runtime::Builder::new_current_thread()

@@ -46,7 +46,7 @@ fn ask(name: &str, qtype: &str) -> String {
     let zone = parse(ZONE, &parse_name("example").expect("a name")).expect("a zone");
     let qname = parse_name(name).expect("a name");
     let qtype = Rtype::from_text(qtype.as_bytes()).expect("a type");
-    let answer = Answer::find(&zone, &qname, qtype, None);
+    let answer = Answer::find(&zone, &qname, qtype, &Client::default());
     let mut text = format!("{:?}{}", answer.outcome, if answer.authoritative { " aa" } else { "" });
     let sections = [
         ("an", &answer.answers),

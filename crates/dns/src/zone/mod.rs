@@ -57,6 +57,19 @@ impl Zone {
         self.negative_ttl
     }
 
+    /// Has the addresses of a name, in lower case, given out only as far as they live. Tells whether
+    /// the name is in this zone and has any.
+    pub fn steer(&mut self, name: &Name) -> bool {
+        let Some(labels) = name.labels_below(&self.origin) else {
+            return false;
+        };
+        let node = labels
+            .iter()
+            .rev()
+            .try_fold(&mut self.apex, |node, label| node.child_mut(label));
+        node.is_some_and(Node::steer)
+    }
+
     /// How many records the zone has.
     #[must_use]
     pub fn records(&self) -> usize {

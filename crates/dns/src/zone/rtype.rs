@@ -1,6 +1,7 @@
 //! Record types: their numbers and names (RFC 6895, RFC 3597 for the unknown).
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The number of a record type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,6 +48,16 @@ impl Rtype {
     #[must_use]
     pub fn is_meta(self) -> bool {
         self == Self::OPT || self.0 == 0 || (128..=255).contains(&self.0)
+    }
+
+    /// The address in the data of an A or AAAA record.
+    #[must_use]
+    pub fn address(self, rdata: &[u8]) -> Option<IpAddr> {
+        match self {
+            Self::A => <[u8; 4]>::try_from(rdata).ok().map(|o| Ipv4Addr::from(o).into()),
+            Self::AAAA => <[u8; 16]>::try_from(rdata).ok().map(|o| Ipv6Addr::from(o).into()),
+            _ => None,
+        }
     }
 
     /// The name of a type that has one.

@@ -47,6 +47,19 @@ impl ZoneSet {
         None
     }
 
+    /// Has the addresses of a name, in lower case, given out only as far as they live. Tells whether
+    /// a zone that answers for it has any.
+    pub fn steer(&mut self, name: &Name) -> bool {
+        let mut origin = Some(name.clone());
+        while let Some(candidate) = origin {
+            if let Some(index) = self.by_origin.get(&candidate) {
+                return self.zones[*index].steer(name);
+            }
+            origin = candidate.parent();
+        }
+        false
+    }
+
     /// Every zone, in the order in which they were added.
     #[must_use]
     pub fn zones(&self) -> &[Zone] {

@@ -22,6 +22,8 @@ pub struct Rrset {
 #[derive(Debug, Default)]
 pub struct Node {
     rrsets: Vec<Rrset>,
+    /// Its addresses are given out as far as they live.
+    steered: bool,
     /// Keyed by label in lower case, so in canonical order (RFC 4034 section 6.1).
     children: BTreeMap<Box<[u8]>, Node>,
 }
@@ -39,10 +41,26 @@ impl Node {
         &self.rrsets
     }
 
+    /// Whether its addresses are given out only as far as they live.
+    #[must_use]
+    pub fn is_steered(&self) -> bool {
+        self.steered
+    }
+
+    /// Marks it. Tells whether it has addresses at all.
+    pub(super) fn steer(&mut self) -> bool {
+        self.steered = true;
+        self.get(Rtype::A).or_else(|| self.get(Rtype::AAAA)).is_some()
+    }
+
     /// The node one label below.
     #[must_use]
     pub fn child(&self, label: &[u8]) -> Option<&Self> {
         self.children.get(label)
+    }
+
+    pub(super) fn child_mut(&mut self, label: &[u8]) -> Option<&mut Self> {
+        self.children.get_mut(label)
     }
 
     /// Whether names exist below this one.

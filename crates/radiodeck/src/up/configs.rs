@@ -139,10 +139,31 @@ pub(super) fn dns(
         );
     }
     Ok(format!(
-        "{HEAD}listen = [{}]\n{}{zones}",
+        "{HEAD}listen = [{}]\n{}{zones}{}",
         quoted(listen),
-        service(admin)
+        service(admin),
+        steering(&http)
     ))
+}
+
+/// Only balancers that live are given out. Two on one address cannot be told apart by a name.
+fn steering(balancers: &[SocketAddr]) -> String {
+    let names: Vec<_> = ZONES
+        .iter()
+        .flat_map(|(origin, _)| ["", "www.", "api.", "*."].map(|label| quoted(format!("{label}{origin}"))))
+        .collect();
+    let mut text = format!("[steering]\nnames = [{}]\n", names.join(", "));
+    let shared = |at: usize| balancers[..at].iter().any(|other| other.ip() == balancers[at].ip());
+    for (_, balancer) in balancers.iter().enumerate().filter(|(at, _)| !shared(*at)) {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "[[steering.targets]]\naddress = {}\nprobe = {}\n",
+            quoted(balancer.ip()),
+            quoted(balancer)
+        );
+    }
+    text
 }
 
 /// The zone for these balancers: with the first one's port in the record by which radio clients find the API (SRV, RFC
