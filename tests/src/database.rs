@@ -53,6 +53,9 @@ pub async fn settled(stack: &Compose) -> String {
 }
 
 /// A node that is not the primary.
+///
+/// # Panics
+/// Never: there are three.
 pub fn another_than(primary: &str) -> &'static str {
     NODES
         .into_iter()
