@@ -53,6 +53,9 @@ pub async fn settled(stack: &Compose) -> String {
 }
 
 /// A node that is not the primary.
+///
+/// # Panics
+/// Never: there are three.
 pub fn another_than(primary: &str) -> &'static str {
     NODES
         .into_iter()
@@ -71,15 +74,14 @@ pub fn etcd_leader(stack: &Compose) -> &'static str {
         let status = &status[0]["Status"];
         status["leader"] == status["header"]["member_id"]
     };
-    ETCD.into_iter().find(|service| leads(service)).expect("a leader of etcd")
+    ETCD.into_iter()
+        .find(|service| leads(service))
+        .expect("a leader of etcd")
 }
 
 /// All nodes, as any of them tells it; none when nobody does.
 fn members(stack: &Compose) -> Vec<Member> {
-    NODES
-        .iter()
-        .find_map(|node| asked_of(stack, node))
-        .unwrap_or_default()
+    NODES.iter().find_map(|node| asked_of(stack, node)).unwrap_or_default()
 }
 
 fn asked_of(stack: &Compose, node: &str) -> Option<Vec<Member>> {

@@ -197,7 +197,11 @@ async fn when_the_primary_is_killed_reads_go_on_and_another_node_takes_the_write
     must::writes_are_refused_and_reads_go_on(stack.doors()).await;
     must::writes_are_taken(stack.doors()).await;
     stack.docker(&["start", &victim]);
-    assert_ne!(database::settled(stack).await, primary, "the old primary is a replica now");
+    assert_ne!(
+        database::settled(stack).await,
+        primary,
+        "the old primary is a replica now"
+    );
     none_failed(load).await;
 }
 
