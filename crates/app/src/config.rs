@@ -57,7 +57,8 @@ pub struct Limits {
     pub header_read_timeout_ms: u64,
     /// How long an answer may take to begin, milliseconds.
     pub request_deadline_ms: u64,
-    /// How long a write may take, milliseconds; then it is refused with 503.
+    /// How long a write may take, a failover of the database waited for, milliseconds; then it is refused with 503. Less
+    /// than `request_deadline_ms`.
     pub write_deadline_ms: u64,
     /// How long a client may stop taking bytes of an answer, milliseconds.
     pub stalled_client_timeout_ms: u64,
@@ -74,7 +75,7 @@ impl Default for Limits {
             max_connections: 4096,
             header_read_timeout_ms: 30_000,
             request_deadline_ms: 10_000,
-            write_deadline_ms: 2_500,
+            write_deadline_ms: 8_000,
             stalled_client_timeout_ms: 30_000,
             body_deadline_ms: 5_000,
             max_body_bytes: 64 * 1024,
@@ -117,6 +118,16 @@ impl Limits {
         within("header_read_timeout_ms", self.header_read_timeout_ms, 100, 600_000)?;
         within("request_deadline_ms", self.request_deadline_ms, 100, 600_000)?;
         within("write_deadline_ms", self.write_deadline_ms, 50, 600_000)?;
+        if self.write_deadline_ms >= self.request_deadline_ms {
+            return Err(ConfigError::value(
+                "limits.write_deadline_ms",
+                format!(
+                    "{} must be less than limits.request_deadline_ms ({}): a write that is cut off there cannot say \
+                     whether it took place",
+                    self.write_deadline_ms, self.request_deadline_ms
+                ),
+            ));
+        }
         within(
             "stalled_client_timeout_ms",
             self.stalled_client_timeout_ms,
@@ -255,6 +266,11 @@ mod tests {
             ("[limits]\nmax_connections = 0", key.path(), "limits.max_connections"),
             ("[limits]\nmax_conections = 1", key.path(), "limits.max_conections"),
             ("[limits]\nbody_deadline_ms = 0", key.path(), "limits.body_deadline_ms"),
+            (
+                "[limits]\nwrite_deadline_ms = 10000",
+                key.path(),
+                "limits.write_deadline_ms",
+            ),
             ("instance = \"two words\"", key.path(), "instance"),
             ("api_base_url = \"api.example\"", key.path(), "api_base_url"),
             ("trusted_proxies = [\"ten\"]", key.path(), "trusted_proxies[0]"),
@@ -273,6 +289,7 @@ mod tests {
         let config: AppConfig = ::service::load(Some(&path), "RADIODECK_APP", []).expect("config/app.toml is valid");
         assert_eq!(config.trusted_proxies, default_trusted_proxies());
         assert_eq!(config.limits.request_deadline_ms, Limits::default().request_deadline_ms);
+        assert_eq!(config.limits.write_deadline_ms, Limits::default().write_deadline_ms);
         assert_eq!(config.limits.body_deadline_ms, Limits::default().body_deadline_ms);
         assert_eq!(config.database.nodes.len(), 3);
     }

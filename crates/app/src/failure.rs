@@ -103,6 +103,7 @@ impl Failure {
             Self::BadParameter { .. } | Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::CrossSite | Self::Planted => StatusCode::FORBIDDEN,
             Self::Deadline { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Catalog(catalog::Error::KeyReused) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Catalog(error) => match error.fault() {
                 Fault::Caller => StatusCode::BAD_REQUEST,
                 Fault::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -115,12 +116,25 @@ impl Failure {
     /// What the client is told. Never what Postgres said: that is for the log.
     pub(crate) fn detail(&self) -> String {
         match self {
+            Self::Catalog(catalog::Error::NoPrimary) => {
+                "No database primary can take writes now. Nothing was changed: sending this again is safe.".into()
+            }
+            Self::Catalog(catalog::Error::Unknown { .. }) => {
+                "The database was lost while it confirmed this, so it may or may not have been done. Under the same \
+                 Idempotency-Key, sending it again is safe; without one, a vote or a click still counts once."
+                    .into()
+            }
             Self::Catalog(error) => match error.fault() {
                 Fault::Internal => "Something went wrong on our side.".into(),
                 Fault::Caller | Fault::Unavailable => sentence(&error.to_string()),
             },
             other => other.to_string(),
         }
+    }
+
+    /// Whether what was asked may have been done in spite of the failure.
+    pub(crate) fn may_have_been_done(&self) -> bool {
+        matches!(self, Self::Catalog(catalog::Error::Unknown { .. }))
     }
 
     /// The parameter at fault, when it is one.
@@ -205,6 +219,7 @@ mod tests {
             response.headers().contains_key(header::RETRY_AFTER)
         };
         assert!(headers(catalog::Error::NoPrimary.into()));
+        assert!(headers(catalog::Error::Unknown { waited_ms: 1 }.into()));
         assert!(headers(Failure::Deadline { deadline_ms: 1 }));
         assert!(!headers(Failure::UnknownPath));
         assert!(!headers(catalog::Error::BadText.into()));

@@ -1,5 +1,5 @@
-//! Has the catalogue tidied once a minute: clicks grow old, and old votes and
-//! clicks are deleted. Every app server does it, since none is special; that
+//! Has the catalogue tidied once a minute: clicks grow old, and old votes,
+//! clicks and idempotency keys are deleted. Every app server does it, since none is special; that
 //! several do costs next to nothing.
 
 use ::service::Shutdown;
@@ -14,12 +14,8 @@ pub(crate) async fn run(database: Database, shutdown: Shutdown) {
     let work = async {
         loop {
             sleep(INTERVAL).await;
-            let tidied = match database.write() {
-                Ok(write) => write.tidy().await,
-                Err(error) => Err(error),
-            };
-            // Without a primary it waits for the next minute, like every write.
-            match tidied {
+            // Without a primary it waits for the next minute.
+            match database.write().tidy().await {
                 Ok(tidied) => debug!(?tidied, "tidied"),
                 Err(error) => debug!(%error, "not tidied"),
             }

@@ -12,6 +12,7 @@
 //! Never here: SQL, the choice of a database node, load balancing.
 
 mod api;
+mod clicks;
 mod config;
 mod connection;
 mod failure;

@@ -9,6 +9,7 @@ use catalog::{Database, NodeStatus};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::clicks::Writer;
 use crate::config::{AppConfig, Limits};
 use crate::front::Front;
 use crate::metrics::Metrics;
@@ -74,6 +75,8 @@ is ready once a node was seen, and outlives outages: reads move to another node,
             drop(latch);
         });
         context.status("instance", move || json!(instance));
+        let clicks = state.clicks.clone();
+        context.status("clicks_waiting", move || json!(clicks.waiting()));
         context.status("database", move || database.nodes().iter().map(node_json).collect());
         Ok(Self {
             listener,
@@ -90,8 +93,10 @@ is ready once a node was seen, and outlives outages: reads move to another node,
         }
         let database = self.state.database.clone();
         tokio::spawn(housekeeping::run(database.clone(), shutdown.clone()));
+        let clicks = Writer::start(self.state.clicks.clone());
         let front = Arc::new(Front::new(self.state, self.metrics, shutdown.clone()));
         server::serve(self.listener, front, &self.limits, self.drain_notice, &shutdown).await;
+        clicks.end().await;
         database.close().await;
         Ok(())
     }

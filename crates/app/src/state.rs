@@ -1,13 +1,13 @@
 //! What every handler may reach. Nothing here belongs to a client.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use catalog::{Database, Visitor};
+use catalog::{Clicks, Database, Visitor, Write};
 use http::HeaderMap;
 
 use crate::config::{AppConfig, Limits};
-use crate::failure::Failure;
 use crate::host;
 use crate::site::facets::Facets;
 use crate::visitor::Visitors;
@@ -15,6 +15,8 @@ use crate::visitor::Visitors;
 /// Shared by all requests.
 pub(crate) struct AppState {
     pub(crate) database: Database,
+    /// Clicks that wait to be written.
+    pub(crate) clicks: Arc<Clicks>,
     pub(crate) visitors: Visitors,
     pub(crate) facets: Facets,
     pub(crate) limits: Limits,
@@ -38,6 +40,7 @@ pub(crate) struct Caller {
 impl AppState {
     pub(crate) fn new(config: &AppConfig, database: Database, visitors: Visitors, instance: String) -> Self {
         Self {
+            clicks: Arc::new(Clicks::new(database.clone())),
             database,
             visitors,
             facets: Facets::default(),
@@ -84,19 +87,9 @@ impl AppState {
         base(self.site_base_url.as_deref(), caller, "www")
     }
 
-    /// Runs a write, but never longer than a client should wait to hear that
-    /// it did not take place.
-    pub(crate) async fn write<T, F>(&self, work: impl FnOnce(catalog::Write) -> F) -> Result<T, Failure>
-    where
-        F: Future<Output = Result<T, catalog::Error>>,
-    {
-        let write = self.database.write()?;
-        match tokio::time::timeout(self.limits.write_deadline(), work(write)).await {
-            Ok(done) => Ok(done?),
-            Err(_) => Err(Failure::Deadline {
-                deadline_ms: self.limits.write_deadline_ms,
-            }),
-        }
+    /// Writes, for as long as a client should wait: a failover is over by then.
+    pub(crate) fn write(&self) -> Write {
+        self.database.write().within(self.limits.write_deadline())
     }
 
     /// The caller as the database may know it.

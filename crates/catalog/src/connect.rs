@@ -59,7 +59,10 @@ pub(crate) fn options(
     let mut settings = vec![
         ("statement_timeout", format!("{}ms", timeout.as_millis())),
         ("lock_timeout", lock_timeout(purpose).to_owned()),
-        ("idle_in_transaction_session_timeout", "10s".to_owned()),
+        (
+            "idle_in_transaction_session_timeout",
+            idle_in_transaction(purpose).to_owned(),
+        ),
         // A plan made for any search word is the wrong one for most: each search is planned for its own words.
         ("plan_cache_mode", "force_custom_plan".to_owned()),
         ("jit", "off".to_owned()),
@@ -94,6 +97,15 @@ pub(crate) fn options(
         .application_name(purpose.application_name())
         .options(settings)
         .disable_statement_logging()
+}
+
+/// An app server that is stopped in the middle of a write must not keep others from what it has locked for longer than
+/// they wait for a lock.
+fn idle_in_transaction(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Write => "1500ms",
+        _ => "10s",
+    }
 }
 
 fn lock_timeout(purpose: Purpose) -> &'static str {

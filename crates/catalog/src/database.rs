@@ -5,13 +5,16 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
+use sqlx::postgres::PgRow;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::connect::password;
 use crate::metrics::Metrics;
+use crate::pool::Statement;
 use crate::topology::Topology;
-use crate::{DatabaseConfig, Error, Read, Write};
+use crate::{DatabaseConfig, Error, Read, Write, retry};
 
 /// How long [`Database::close`] waits for queries that run.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(3);
@@ -66,6 +69,8 @@ pub(crate) struct Inner {
     /// Whose turn it is among the replicas.
     pub(crate) turn: AtomicUsize,
     pub(crate) statement_timeout: Duration,
+    /// Room for writes that wait for another attempt.
+    pub(crate) waiting: Semaphore,
     stop: CancellationToken,
     /// Ends the monitors with the last handle.
     _guard: DropGuard,
@@ -86,6 +91,7 @@ impl Database {
             metrics,
             turn: AtomicUsize::new(0),
             statement_timeout: Duration::from_millis(config.statement_timeout_ms),
+            waiting: Semaphore::new(retry::WAITING),
             _guard: stop.clone().drop_guard(),
             stop,
         };
@@ -118,28 +124,20 @@ impl Database {
         Read::new(self.inner.clone())
     }
 
-    /// Writes, on the primary.
-    ///
-    /// # Errors
-    /// [`Error::NoPrimary`] at once when none is there.
-    pub fn write(&self) -> Result<Write, Error> {
-        let topology = &self.inner.topology;
-        let primary = topology.view().primary.and_then(|index| topology.nodes[index].pools());
-        match primary {
-            Some(pools) => Ok(Write::new(pools.write.clone(), self.inner.metrics.clone())),
-            None => {
-                self.inner.metrics.write("no_primary");
-                Err(Error::NoPrimary)
-            }
-        }
+    /// Writes, on the primary. Where none is there, writes wait for one as long as they may
+    /// ([`Write::within`]).
+    #[must_use]
+    pub fn write(&self) -> Write {
+        Write::new(self.inner.clone())
     }
 
-    /// Like [`Database::write`], with the patience of an import.
-    pub(crate) fn bulk(&self) -> Result<Write, Error> {
-        let topology = &self.inner.topology;
-        let primary = topology.view().primary.and_then(|index| topology.nodes[index].pools());
-        let pools = primary.ok_or(Error::NoPrimary)?;
-        Ok(Write::new(pools.import.clone(), self.inner.metrics.clone()))
+    /// Runs a statement that is a transaction by itself, with the patience of an import and once.
+    pub(crate) async fn bulk(&self, statement: &Statement) -> Result<Vec<PgRow>, Error> {
+        self.inner.run_once(|pools| pools.import.clone(), statement).await
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
     }
 
     /// Every node as last seen.

@@ -13,7 +13,7 @@ pub enum Fault {
     Internal,
 }
 
-/// Why a read or write failed. Nothing was written unless the variant says so.
+/// Why a read or write failed. Of a write nothing took place, unless the variant is [`Error::Unknown`].
 #[derive(Debug, Error)]
 pub enum Error {
     /// No node answers reads.
@@ -22,12 +22,24 @@ pub enum Error {
     /// No primary is there; reads go on.
     #[error("no database primary can take writes now")]
     NoPrimary,
-    /// The node did not answer in time. After a write it is unknown whether it took place.
+    /// The node did not answer in time.
     #[error("the database did not answer within {deadline_ms} ms")]
     Timeout {
         /// How long it was waited for.
         deadline_ms: u64,
     },
+    /// The primary was lost while it confirmed a write, and what became of it could not be found out in time: it may have
+    /// taken place. The same again under the same [`crate::IdempotencyKey`] finds out.
+    #[error(
+        "the database was lost while it confirmed this write, and did not say within {waited_ms} ms whether it took place"
+    )]
+    Unknown {
+        /// How long was tried.
+        waited_ms: u64,
+    },
+    /// The idempotency key names another write.
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
     /// The query took longer than the statement timeout.
     #[error("the query took too long")]
     TooSlow,
@@ -44,8 +56,10 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Self::BadText => Fault::Caller,
-            Self::NoReader | Self::NoPrimary | Self::Timeout { .. } | Self::TooSlow => Fault::Unavailable,
+            Self::BadText | Self::KeyReused => Fault::Caller,
+            Self::NoReader | Self::NoPrimary | Self::Timeout { .. } | Self::Unknown { .. } | Self::TooSlow => {
+                Fault::Unavailable
+            }
             Self::Database(_) => Fault::Internal,
         }
     }

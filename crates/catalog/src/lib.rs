@@ -3,35 +3,44 @@
 //!
 //! A [`Database`] watches every Postgres node. [`Database::read`] gives a [`Read`],
 //! whose queries run on a replica that answers and go elsewhere when it stops to;
-//! [`Database::write`] gives a [`Write`] on the primary, or says that there is none.
+//! [`Database::write`] gives a [`Write`], which only ever runs on the primary and outlasts a failover: see [`Written`] for
+//! what it gives, and [`IdempotencyKey`] for writes that clients send again. [`Clicks`] collects those that may wait.
 //!
 //! Never here: HTTP, HTML, or the wire forms of the API.
 
 mod batches;
 mod category;
+mod clicks;
 mod config;
 mod connect;
 mod database;
 mod error;
 mod failure;
+mod idempotency;
 pub mod import;
 mod metrics;
 pub mod migrate;
 mod pool;
+mod position;
 mod query;
 mod read;
+mod retry;
 mod route;
 mod sql;
 mod station;
 mod topology;
+mod transaction;
 mod write;
 
 pub use batches::StationBatches;
 pub use category::{Category, CategoryCount, CategoryQuery, Stats};
+pub use clicks::Clicks;
 pub use config::{DatabaseConfig, NodeConfig};
 pub use database::{Database, NodeRole, NodeStatus};
 pub use error::{Error, Fault};
+pub use idempotency::IdempotencyKey;
+pub use position::{Position, Written};
 pub use query::{Order, StationQuery, TextMatch};
 pub use read::Read;
 pub use station::Station;
-pub use write::{Click, Tidied, Visitor, VoteOutcome, Write};
+pub use write::{Click, Stream, Tidied, Visitor, VoteOutcome, Write};

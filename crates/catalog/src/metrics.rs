@@ -41,6 +41,7 @@ pub(crate) struct Metrics {
     reads_failed: Counter<u64, AtomicU64>,
     fallbacks: Family<OfReason, Counter<u64, AtomicU64>>,
     writes: Family<OfOutcome, Counter<u64, AtomicU64>>,
+    clicks: Family<OfOutcome, Counter<u64, AtomicU64>>,
 }
 
 impl Metrics {
@@ -64,7 +65,16 @@ impl Metrics {
             "Reads that went elsewhere: retried after a failure, or no replica kept up",
             self.fallbacks.clone(),
         );
-        registry.register("writes", "Writes by their outcome", self.writes.clone());
+        registry.register(
+            "writes",
+            "Writes by their outcome; `retried` counts attempts after the first",
+            self.writes.clone(),
+        );
+        registry.register(
+            "clicks",
+            "Clicks that were collected to be written together, by what became of them",
+            self.clicks.clone(),
+        );
     }
 
     pub(crate) fn node(&self, name: &str, verdict: &Verdict, connections: u32) {
@@ -98,5 +108,9 @@ impl Metrics {
 
     pub(crate) fn write(&self, outcome: &'static str) {
         self.writes.get_or_create(&OfOutcome { outcome }).inc();
+    }
+
+    pub(crate) fn clicks(&self, outcome: &'static str, number: u64) {
+        self.clicks.get_or_create(&OfOutcome { outcome }).inc_by(number);
     }
 }

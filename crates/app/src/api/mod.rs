@@ -9,6 +9,7 @@ pub(crate) mod ask;
 pub(crate) mod categories;
 pub(crate) mod click;
 mod filters;
+mod idempotency;
 pub(crate) mod index;
 mod json;
 mod list;

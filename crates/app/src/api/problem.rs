@@ -17,6 +17,10 @@ pub(crate) fn response(failure: &Failure, path: &str) -> Response {
     problem.insert("status".into(), json!(status.as_u16()));
     problem.insert("detail".into(), json!(failure.detail()));
     problem.insert("instance".into(), json!(path.chars().take(200).collect::<String>()));
+    if failure.may_have_been_done() {
+        // For programs: every other failure says that nothing was changed.
+        problem.insert("outcome".into(), json!("unknown"));
+    }
     if let Some(field) = failure.field() {
         problem.insert("field".into(), json!(field));
     }

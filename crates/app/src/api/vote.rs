@@ -8,6 +8,7 @@ use catalog::VoteOutcome;
 use http::{HeaderMap, Method};
 
 use crate::api::ask::Ask;
+use crate::api::idempotency;
 use crate::api::list::{self, Keep};
 use crate::api::planted;
 use crate::api::record::Field;
@@ -30,7 +31,11 @@ pub(crate) async fn vote(
             .ok_or(Failure::UnknownStation(uuid));
     }
     let visitor = state.visitor(&ask.caller);
-    match state.write(async |write| write.vote(uuid, visitor).await).await? {
+    let write = match idempotency::key(&headers, visitor, "vote", uuid, ask.format)? {
+        Some(key) => state.write().named(key),
+        None => state.write(),
+    };
+    match write.vote(uuid, visitor).await?.value {
         VoteOutcome::Counted { .. } => Ok(outcome(&ask, true, "voted for station successfully")),
         VoteOutcome::TooSoon => Ok(outcome(
             &ask,

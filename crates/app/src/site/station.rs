@@ -7,7 +7,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use catalog::{Click, Order, Station, StationQuery, TextMatch, VoteOutcome};
+use catalog::{Order, Station, StationQuery, TextMatch, VoteOutcome};
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
@@ -95,7 +95,7 @@ pub(crate) async fn vote(
     cross_site::check(&headers, &caller)?;
     let uuid = read_id(&id)?;
     let visitor = state.visitor(&caller);
-    let outcome = match state.write(async |write| write.vote(uuid, visitor).await).await? {
+    let outcome = match state.write().vote(uuid, visitor).await?.value {
         VoteOutcome::Counted { .. } => "counted",
         VoteOutcome::TooSoon => "again",
         VoteOutcome::UnknownStation => return Err(Failure::UnknownStation(uuid)),
@@ -112,11 +112,10 @@ pub(crate) async fn click(
 ) -> Result<Response, Failure> {
     cross_site::check(&headers, &caller)?;
     let uuid = read_id(&id)?;
-    let visitor = state.visitor(&caller);
-    match state.write(async |write| write.click(uuid, visitor).await).await? {
-        Click::Play(_) => Ok(StatusCode::NO_CONTENT.into_response()),
-        Click::UnknownStation => Err(Failure::UnknownStation(uuid)),
-    }
+    let station = state.database.read().station(uuid).await?;
+    station.ok_or(Failure::UnknownStation(uuid))?;
+    state.clicks.add(uuid, state.visitor(&caller));
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Stations with the same first tag in the same country, filled up from the tag

@@ -3,7 +3,7 @@
 use http::{Method, Response, StatusCode};
 use serde_json::Value;
 
-use crate::support::{COMPLETE, deck, header, request};
+use crate::support::{COMPLETE, deck, header, request, until};
 
 async fn from(client: &str, method: Method, path: &str) -> Response<String> {
     let ask = request(method, "api.radiodeck.localhost", path).header("x-forwarded-for", client);
@@ -65,11 +65,66 @@ async fn a_click_gives_the_stream_and_counts_once_a_day() {
     assert_eq!(first["stationuuid"], COMPLETE);
     assert_eq!(first["name"], "Complete Radio");
     assert_eq!(first["url"], "http://complete.example/stream");
-    let counted = station(COMPLETE).await["clickcount"].as_i64().expect("a number");
+    let clicks = async || station(COMPLETE).await["clickcount"].as_i64().expect("a number");
+    // 84 came with the catalogue.
+    until("the click is written", async || clicks().await == 85).await;
     body(&from("203.0.113.4", Method::GET, &path).await);
-    assert_eq!(station(COMPLETE).await["clickcount"], counted);
     body(&from("203.0.113.5", Method::POST, &format!("/v2/json/url/{COMPLETE}")).await);
-    assert_eq!(station(COMPLETE).await["clickcount"], counted + 1);
+    until("the other visitor's is written", async || clicks().await == 86).await;
+}
+
+async fn named(client: &str, key: &str, path: &str) -> Response<String> {
+    let ask = request(Method::POST, "api.radiodeck.localhost", path)
+        .header("x-forwarded-for", client)
+        .header("idempotency-key", key);
+    deck().send(ask.body(String::new()).expect("a request")).await
+}
+
+#[tokio::test]
+async fn a_write_sent_again_under_its_key_is_answered_again_and_not_done_again() {
+    let uuid = filler(5);
+    let vote = format!("/json/vote/{uuid}");
+    let first = named("203.0.113.10", "\"k-1\"", &vote).await;
+    assert_eq!(body(&first)["ok"], true);
+    let again = named("203.0.113.10", "k-1", &vote).await;
+    assert_eq!(
+        (again.status(), again.body(), header(&again, "content-type")),
+        (first.status(), first.body(), header(&first, "content-type"))
+    );
+    let unnamed = body(&from("203.0.113.10", Method::POST, &vote).await);
+    assert_eq!(unnamed["ok"], false, "{unnamed}");
+    assert_eq!(station(&uuid).await["votes"], 1);
+
+    let other = named("203.0.113.10", "k-1", &format!("/json/vote/{}", filler(6))).await;
+    assert_eq!(other.status(), StatusCode::UNPROCESSABLE_ENTITY, "{}", other.body());
+    assert_eq!(header(&other, "content-type"), "application/problem+json");
+    assert_eq!(station(&filler(6)).await["votes"], 0);
+
+    // A key is its visitor's own.
+    let neighbour = body(&named("203.0.113.11", "k-1", &vote).await);
+    assert_eq!(neighbour["ok"], true, "{neighbour}");
+}
+
+#[tokio::test]
+async fn a_click_with_a_key_is_counted_when_it_is_answered() {
+    let uuid = filler(7);
+    let path = format!("/json/url/{uuid}");
+    for _ in 0..2 {
+        let answer = body(&named("203.0.113.12", "click-1", &path).await);
+        assert_eq!(answer["url"], "http://filler.example/7");
+        assert_eq!(station(&uuid).await["clickcount"], 1);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_read_is_a_problem_and_nothing_is_done() {
+    let uuid = filler(8);
+    for key in ["\"open", "two words", "\"\""] {
+        let answer = named("203.0.113.13", key, &format!("/json/vote/{uuid}")).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{key}: {}", answer.body());
+        assert_eq!(header(&answer, "content-type"), "application/problem+json", "{key}");
+    }
+    assert_eq!(station(&uuid).await["votes"], 0);
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ async fn without_a_primary_reads_go_on_and_writes_are_refused_and_without_any_no
         assert_eq!(answer.status(), StatusCode::OK, "{path}: {}", answer.body());
     }
     assert_eq!(deck.api("/json/stations/topvote/3").await.status(), StatusCode::OK);
+    let stream = deck.api(&format!("/json/url/{COMPLETE}")).await;
+    assert_eq!(stream.status(), StatusCode::OK, "a station plays: {}", stream.body());
     assert_eq!(deck.site("/healthz").await.status(), StatusCode::OK, "it still reads");
 
     deck.cluster.kill_node("pg-2").await.expect("killed");

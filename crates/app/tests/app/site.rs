@@ -2,7 +2,7 @@
 
 use http::{Method, Response, StatusCode};
 
-use crate::support::{COMPLETE, HOSTILE, INSTANCE, ODD, deck, header, request};
+use crate::support::{COMPLETE, HOSTILE, INSTANCE, ODD, deck, header, request, until};
 
 async fn page(path: &str) -> Response<String> {
     let answer = deck().site(path).await;
@@ -186,8 +186,11 @@ async fn playing_counts_a_click() {
     )
     .await;
     assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{}", answer.body());
-    let answer = deck().api(&format!("/json/stations/byuuid/{uuid}")).await;
-    assert!(answer.body().contains("\"clickcount\":1"), "{}", answer.body());
+    until("the click is written", async || {
+        let answer = deck().api(&format!("/json/stations/byuuid/{uuid}")).await;
+        answer.body().contains("\"clickcount\":1")
+    })
+    .await;
 }
 
 #[tokio::test]

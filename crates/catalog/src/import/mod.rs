@@ -131,11 +131,7 @@ async fn insist(database: &Database, statement: &Statement) -> Result<Vec<sqlx::
     let mut attempt = 1;
     loop {
         let _ = timeout(PRIMARY_DEADLINE, database.writable()).await;
-        let outcome = match database.bulk() {
-            Ok(write) => write.run(statement).await,
-            Err(error) => Err(error),
-        };
-        match outcome {
+        match database.bulk(statement).await {
             Err(error) if error.fault() == crate::Fault::Unavailable && attempt < ATTEMPTS => {
                 tracing::debug!(%error, attempt, "batch is tried again");
                 attempt += 1;
@@ -165,7 +161,7 @@ async fn finish(database: &Database, changed: bool) -> Result<(), crate::Error> 
     let may = insist(database, &statement(may)).await?;
     if may.first().is_some_and(|row| row.try_get(0).unwrap_or(false)) {
         let vacuum = statement("vacuum (analyze) radiodeck.stations, radiodeck.categories, radiodeck.totals");
-        if let Err(error) = database.bulk()?.run(&vacuum).await {
+        if let Err(error) = database.bulk(&vacuum).await {
             tracing::debug!(%error, "the table was left to autovacuum");
         }
     }

@@ -1,6 +1,8 @@
 //! The queries, built with bound values only.
 
 pub(crate) mod categories;
+pub(crate) mod clicks;
+pub(crate) mod idempotency;
 mod order;
 pub(crate) mod pages;
 mod row;

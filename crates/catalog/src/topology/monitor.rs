@@ -94,5 +94,6 @@ fn describe(failure: &Failure) -> String {
             format!("took no connection within {} ms", waited.as_millis())
         }
         Failure::Gone => "was given up".into(),
+        Failure::Refused(error) => error.to_string(),
     }
 }

@@ -208,22 +208,25 @@ fn a_list_goes_on_from_another_node_however_long_ago_it_began() {
 }
 
 #[test]
-fn writes_fail_fast_without_a_primary_and_work_again_with_it() {
+fn writes_wait_for_a_primary_as_long_as_they_may_and_no_longer() {
     run(async {
         let (nodes, database) = ready().await;
         let cluster = &nodes.cluster;
-        let vote = async |by: u8| match database.write() {
-            Ok(write) => write.vote(uuid(1), Visitor([by; 16])).await,
-            Err(error) => Err(error),
+        let vote = async |by: u8| {
+            let write = database.write().within(Duration::from_secs(2));
+            write
+                .vote(uuid(1), Visitor([by; 16]))
+                .await
+                .map(|written| written.value)
         };
         assert_eq!(vote(1).await.expect("counts"), VoteOutcome::Counted { votes: 1 });
 
-        // A write on its way to a primary that falls silent ends with the verdict, not with TCP's patience.
+        // A write on its way to a primary that falls silent ends with its time, not with TCP's patience.
         cluster.freeze_node("pg-1").await.expect("freezes");
         let error = within("the write ends", vote(2)).await.expect_err("silent");
         assert_eq!(error.fault(), Fault::Unavailable, "{error}");
         roles(&database, [NodeRole::Down, NodeRole::Replica, NodeRole::Replica]).await;
-        assert!(matches!(database.write().err(), Some(Error::NoPrimary)));
+        assert!(matches!(vote(2).await, Err(Error::NoPrimary)));
         cluster.thaw_node("pg-1").await.expect("thaws");
         within("a primary is seen", database.writable()).await;
         assert!(matches!(vote(3).await, Ok(VoteOutcome::Counted { .. })));
@@ -231,8 +234,11 @@ fn writes_fail_fast_without_a_primary_and_work_again_with_it() {
         cluster.stop_node("pg-1").await.expect("stops");
         roles(&database, [NodeRole::Down, NodeRole::Replica, NodeRole::Replica]).await;
         assert!(matches!(vote(4).await, Err(Error::NoPrimary)));
-        cluster.start_node("pg-1").await.expect("starts");
-        within("a primary is seen", database.writable()).await;
+        // Whoever waits for a primary is served as soon as it is there.
+        let write = database.write().within(Duration::from_secs(30));
+        let (waiting, started) = tokio::join!(write.vote(uuid(1), Visitor([5; 16])), cluster.start_node("pg-1"));
+        started.expect("starts");
+        assert!(matches!(waiting.expect("counts").value, VoteOutcome::Counted { .. }));
         assert!(matches!(vote(4).await, Ok(VoteOutcome::Counted { .. })));
         nodes.cluster.stop().await;
     });
@@ -258,9 +264,9 @@ fn a_promoted_replica_takes_the_writes_and_the_old_primary_is_not_used() {
             old.reason.as_deref().unwrap_or_default().contains("old timeline"),
             "{old:?}"
         );
-        let write = database.write().expect("a primary");
+        let write = database.write();
         assert_eq!(
-            write.vote(uuid(1), Visitor([1; 16])).await.expect("counts"),
+            write.vote(uuid(1), Visitor([1; 16])).await.expect("counts").value,
             VoteOutcome::Counted { votes: 1 }
         );
         let on_new = nodes
@@ -318,7 +324,12 @@ fn a_database_that_is_not_there_is_an_error_and_not_a_hang() {
             .await
             .expect_err("nobody is there");
         assert!(matches!(error, Error::NoReader), "{error}");
-        assert!(matches!(database.write().err(), Some(Error::NoPrimary)));
+        let write = database.write().within(Duration::from_millis(50));
+        let error = write
+            .vote(uuid(1), Visitor([1; 16]))
+            .await
+            .expect_err("nobody is there");
+        assert!(matches!(error, Error::NoPrimary), "{error}");
         config.password_file = "/nowhere/file".into();
         let error = Database::open(&config).err().expect("no password");
         assert!(error.starts_with("password_file: /nowhere/file"), "{error}");

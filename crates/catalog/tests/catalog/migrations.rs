@@ -61,7 +61,7 @@ fn the_app_may_change_rows_but_not_the_schema() {
         let allowed = "select string_agg(distinct t.relname, ',') from pg_class t join pg_namespace n on n.oid = t.relnamespace \
             where n.nspname = 'radiodeck' and t.relkind = 'r' and has_table_privilege('radiodeck_app', t.oid, 'insert')";
         let allowed = cluster.superuser_sql("pg-1", &name, allowed).await.expect("SQL");
-        assert_eq!(allowed, "categories,clicks,stations,totals,votes");
+        assert_eq!(allowed, "categories,clicks,idempotency,stations,totals,votes");
         for forbidden in [
             "create table radiodeck.t ()",
             "drop table radiodeck.votes",
