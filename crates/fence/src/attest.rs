@@ -5,16 +5,16 @@ use crate::cluster::Sync;
 
 /// A node whose only WAL receiver is connected to the candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Follower {
+pub(crate) struct Follower {
     /// Its name in Patroni.
-    pub name: String,
+    pub(crate) name: String,
     /// How far its WAL reached when it was asked after it had connected, bytes.
-    pub position: i64,
+    pub(crate) position: i64,
 }
 
 /// What the followers say together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Enough nodes follow, and none of them has anything that the candidate lacks.
     Complete,
     /// A follower has WAL that the candidate lacks: that node should lead.
@@ -30,7 +30,7 @@ pub enum Verdict {
 
 /// Judges the candidate `me`, whose WAL reaches `mine`, asked after the followers were.
 #[must_use]
-pub fn judge(me: &str, mine: i64, sync: &Sync, followers: &[Follower]) -> Verdict {
+pub(crate) fn judge(me: &str, mine: i64, sync: &Sync, followers: &[Follower]) -> Verdict {
     let mut names: Vec<String> = followers
         .iter()
         .filter(|follower| sync.counts(&follower.name) && !follower.name.eq_ignore_ascii_case(me))
@@ -99,8 +99,16 @@ mod tests {
     #[test]
     fn strangers_and_the_same_name_twice_do_not_count() {
         let sync = sync(&["pg-2", "pg-3", "pg-4"], 2);
-        let followers = [follower("pg-3", 1), follower("PG-3", 1), follower("backup", 1), follower("pg-2", 1)];
-        assert_eq!(judge("pg-2", 10, &sync, &followers), Verdict::Waiting { have: 2, need: 3 });
+        let followers = [
+            follower("pg-3", 1),
+            follower("PG-3", 1),
+            follower("backup", 1),
+            follower("pg-2", 1),
+        ];
+        assert_eq!(
+            judge("pg-2", 10, &sync, &followers),
+            Verdict::Waiting { have: 2, need: 3 }
+        );
     }
 
     proptest! {

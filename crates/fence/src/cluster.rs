@@ -11,53 +11,53 @@ use crate::etcd::Entry;
 
 /// Patroni's view of its cluster at one moment.
 #[derive(Debug, Clone, Default)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     /// Who holds the leader key.
-    pub leader: Option<Leader>,
+    pub(crate) leader: Option<Leader>,
     /// Which standbys a commit may count on.
-    pub sync: Option<Sync>,
+    pub(crate) sync: Option<Sync>,
     /// Where each node answers.
-    pub members: BTreeMap<String, Member>,
+    pub(crate) members: BTreeMap<String, Member>,
     /// `synchronous_mode: quorum` with `synchronous_mode_strict`: without a standby nothing
     /// is acknowledged.
-    pub quorum_commit: bool,
+    pub(crate) quorum_commit: bool,
     /// An operator has told Patroni to keep still, or a switchover is under way.
-    pub hands_off: bool,
+    pub(crate) hands_off: bool,
 }
 
 /// The leader key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leader {
+pub(crate) struct Leader {
     /// The node's name.
-    pub name: String,
+    pub(crate) name: String,
     /// The revision at which it took the key: it names this reign and no other.
-    pub revision: i64,
+    pub(crate) revision: i64,
     /// The lease that the key hangs on.
-    pub lease: i64,
+    pub(crate) lease: i64,
 }
 
 /// The sync key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sync {
+pub(crate) struct Sync {
     /// The leader that wrote it.
-    pub leader: String,
+    pub(crate) leader: String,
     /// Standbys that may acknowledge commits.
-    pub voters: Vec<String>,
+    pub(crate) voters: Vec<String>,
     /// How many nodes besides itself a candidate must have asked, of the leader and the voters.
-    pub quorum: usize,
+    pub(crate) quorum: usize,
     /// The revision of the key.
-    pub revision: i64,
+    pub(crate) revision: i64,
     /// The key's text.
-    pub value: String,
+    pub(crate) value: String,
 }
 
 /// A member key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
+pub(crate) struct Member {
     /// Patroni's REST interface.
-    pub patroni: Uri,
+    pub(crate) patroni: Uri,
     /// Host and port of Postgres.
-    pub postgres: (String, u16),
+    pub(crate) postgres: (String, u16),
 }
 
 #[derive(Deserialize)]
@@ -77,7 +77,7 @@ impl Cluster {
     /// Reads the keys of a scope, by their names in it. A key that makes no sense counts as
     /// not there: nothing is done then.
     #[must_use]
-    pub fn read(keys: &BTreeMap<String, Entry>) -> Self {
+    pub(crate) fn read(keys: &BTreeMap<String, Entry>) -> Self {
         let config: Value = keys
             .get("config")
             .and_then(|entry| serde_json::from_str(&entry.value).ok())
@@ -100,7 +100,7 @@ impl Sync {
     /// Whether `name` is among those whose word counts: the leader and the voters. Patroni
     /// does not tell cases apart in names.
     #[must_use]
-    pub fn counts(&self, name: &str) -> bool {
+    pub(crate) fn counts(&self, name: &str) -> bool {
         self.leader.eq_ignore_ascii_case(name) || self.voters.iter().any(|voter| voter.eq_ignore_ascii_case(name))
     }
 }
@@ -167,7 +167,10 @@ mod tests {
                 "members/pg-2",
                 r#"{"conn_url":"postgres://10.0.0.2:5432/postgres","api_url":"http://10.0.0.2:8008/patroni","role":"replica"}"#,
             ),
-            ("config", r#"{"synchronous_mode":"quorum","synchronous_mode_strict":true}"#),
+            (
+                "config",
+                r#"{"synchronous_mode":"quorum","synchronous_mode_strict":true}"#,
+            ),
         ]));
         assert_eq!(cluster.leader.as_ref().map(|leader| leader.lease), Some(9));
         let sync = cluster.sync.as_ref().expect("a sync key");

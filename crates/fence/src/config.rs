@@ -172,7 +172,10 @@ impl service::Config for Config {
             ("promotion.deadline_ms", self.promotion.deadline_ms, 1000, 600_000),
         ] {
             if !(least..=most).contains(&value) {
-                return Err(ConfigError::value(key, format!("{value} is not from {least} to {most}")));
+                return Err(ConfigError::value(
+                    key,
+                    format!("{value} is not from {least} to {most}"),
+                ));
             }
         }
         self.service.check()

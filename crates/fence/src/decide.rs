@@ -9,20 +9,20 @@ use crate::cluster::{Cluster, Leader, Sync};
 
 /// What an agent sees.
 #[derive(Debug, Clone, Copy)]
-pub struct Situation<'a> {
+pub(crate) struct Situation<'a> {
     /// The node that this agent stands beside.
-    pub me: &'a str,
+    pub(crate) me: &'a str,
     /// What etcd says.
-    pub cluster: &'a Cluster,
+    pub(crate) cluster: &'a Cluster,
     /// Whether probes of the leader have failed often enough in a row.
-    pub leader_down: bool,
+    pub(crate) leader_down: bool,
     /// Which agents suspect a leader, and the reign each means.
-    pub suspicions: &'a BTreeMap<String, i64>,
+    pub(crate) suspicions: &'a BTreeMap<String, i64>,
 }
 
 /// What an agent shall do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Nothing; a suspicion of its own is taken back.
     Rest,
     /// Say that this reign's leader is suspected, and wait for the others.
@@ -34,7 +34,7 @@ pub enum Action {
 /// Decides. Every voter must suspect the same reign: one agent that is cut off from a healthy
 /// leader cannot depose it, and as all of them answer, one of them can be elected.
 #[must_use]
-pub fn decide(situation: Situation<'_>) -> Action {
+pub(crate) fn decide(situation: Situation<'_>) -> Action {
     let Situation {
         me,
         cluster,
@@ -100,7 +100,10 @@ mod tests {
 
     #[test]
     fn one_agent_alone_suspects_and_waits() {
-        assert!(matches!(seen_by_pg_2(&cluster(), &[("pg-2", REIGN)]), Action::Suspect(_)));
+        assert!(matches!(
+            seen_by_pg_2(&cluster(), &[("pg-2", REIGN)]),
+            Action::Suspect(_)
+        ));
     }
 
     #[test]
@@ -121,7 +124,10 @@ mod tests {
         if let Some(sync) = &mut cluster.sync {
             sync.leader = "pg-3".into();
         }
-        assert_eq!(seen_by_pg_2(&cluster, &[("pg-2", REIGN), ("pg-3", REIGN)]), Action::Rest);
+        assert_eq!(
+            seen_by_pg_2(&cluster, &[("pg-2", REIGN), ("pg-3", REIGN)]),
+            Action::Rest
+        );
     }
 
     proptest! {

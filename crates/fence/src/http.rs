@@ -58,11 +58,7 @@ async fn send(
         })
 }
 
-async fn exchange(
-    request: http::request::Builder,
-    uri: &Uri,
-    body: Bytes,
-) -> Result<(StatusCode, Bytes), HttpError> {
+async fn exchange(request: http::request::Builder, uri: &Uri, body: Bytes) -> Result<(StatusCode, Bytes), HttpError> {
     let authority = uri.authority().ok_or_else(|| HttpError::Address(uri.clone()))?;
     let broken = |source: Box<dyn std::error::Error + Send + Sync>| HttpError::Broken {
         uri: uri.clone(),

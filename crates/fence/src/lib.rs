@@ -43,6 +43,10 @@
 //! the first to see its key gone may take it again, and then C never had it; a C that loses the
 //! key while this runs is not promoted, as Patroni ends `pre_promote` then.
 //!
+//! One limit is known: a follower counts by its connection to C, if that is not much older than
+//! the reign (see `FOLLOWERS`). C would have to lose the key during the check, lose touch with the
+//! follower without noticing, win again within five seconds, and still reach that node's Patroni.
+//!
 //! What it rests on: `synchronous_mode: quorum` with `synchronous_mode_strict`, and clients that
 //! do not turn `synchronous_commit` below `on`. Where commits wait for no quorum, promotions
 //! pass unchecked, as in Patroni, and nobody is deposed. A node that wrote the sync key itself

@@ -31,7 +31,11 @@ impl Metrics {
             "Leader keys that this agent has taken away",
             &metrics.depositions,
         );
-        add("fence_etcd_errors", "Times that no member of etcd answered", &metrics.etcd_errors);
+        add(
+            "fence_etcd_errors",
+            "Times that no member of etcd answered",
+            &metrics.etcd_errors,
+        );
         metrics
     }
 }
