@@ -105,7 +105,7 @@ pub async fn confirm(config: &Config) -> Result<Confirmed, Refusal> {
 async fn attempt(config: &Config, wanting: &mut Option<(usize, usize)>) -> Result<Confirmed, Refusal> {
     let etcd = Client::new(config.endpoints()?, config.etcd.timeout());
     let (cluster, sync) = match hold(&etcd, config).await? {
-        Held::Sync(cluster, sync) => (cluster, sync),
+        Held::Sync(held) => *held,
         Held::Free(confirmed) => return Ok(confirmed),
     };
     let started = tokio::time::Instant::now();
@@ -147,7 +147,7 @@ async fn attempt(config: &Config, wanting: &mut Option<(usize, usize)>) -> Resul
 
 enum Held {
     /// The cluster, and its sync key, which no other node can change any more.
-    Sync(Cluster, Sync),
+    Sync(Box<(Cluster, Sync)>),
     /// Nothing need be shown.
     Free(Confirmed),
 }
@@ -178,7 +178,7 @@ async fn hold(etcd: &Client, config: &Config) -> Result<Held, Refusal> {
             Guard::Unchanged(key.clone(), sync.revision),
         ];
         if etcd.transact(&guards, &[Change::Put(key, sync.value.clone())]).await? {
-            return Ok(Held::Sync(cluster, sync));
+            return Ok(Held::Sync(Box::new((cluster, sync))));
         }
         debug!("the sync key has changed meanwhile");
         sleep(PAUSE).await;
