@@ -12,7 +12,7 @@ use crate::{NodeRole, NodeStatus};
 
 const FALL: u32 = 2;
 const RISE: u32 = 2;
-/// A replica further behind than this answers only when nobody else can.
+/// A replica further behind than this, or nobody knows how far, answers only when nobody else can.
 const MAX_LAG: Duration = Duration::from_secs(10);
 
 /// A node as judged.
@@ -156,9 +156,9 @@ impl Book {
         for (index, entry) in self.entries.iter().enumerate() {
             let verdict = self.judge(index, entry, ours, primary, now);
             if verdict.role == NodeRole::Replica {
-                match verdict.lag.is_some_and(|lag| lag > MAX_LAG) {
-                    false => view.fresh.push(index),
-                    true => view.late.push(index),
+                match verdict.lag.is_some_and(|lag| lag <= MAX_LAG) {
+                    true => view.fresh.push(index),
+                    false => view.late.push(index),
                 }
             }
             view.nodes.push(verdict);

@@ -114,3 +114,25 @@ fn a_replica_that_lags_for_long_is_late_and_one_that_catches_up_is_not() {
     assert_eq!(view.fresh, [1]);
     assert_eq!(view.nodes[1].lag, Some(Duration::ZERO));
 }
+
+#[test]
+fn a_replica_is_late_until_it_is_known_to_keep_up() {
+    let late = |book: &Book| {
+        let view = book.view(Instant::now());
+        assert_eq!(view.fresh, [0; 0], "{view:?}");
+        view.late
+    };
+    // Cut off a day ago, and we began to watch only now.
+    let mut book = book(&[primary(1_000), replica(10)]);
+    assert_eq!(late(&book), [1]);
+    book.enter(1, Ok(replica(1_000)), Instant::now());
+    assert_eq!(book.view(Instant::now()).fresh, [1]);
+    // Crashed, and replays from its last checkpoint what it had shown already.
+    book.enter(1, Ok(replica(20)), Instant::now());
+    assert_eq!(late(&book), [1]);
+
+    let mut headless = Book::new(2);
+    headless.enter(0, Err("gone".into()), Instant::now());
+    headless.enter(1, Ok(replica(10)), Instant::now());
+    assert_eq!(late(&headless), [1], "no primary was seen to measure it by");
+}

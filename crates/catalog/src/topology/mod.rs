@@ -29,9 +29,9 @@ use sample::Sample;
 pub(crate) struct View {
     pub(crate) nodes: Vec<Verdict>,
     pub(crate) primary: Option<usize>,
-    /// Replicas that keep up.
+    /// Replicas that are known to keep up.
     pub(crate) fresh: Vec<usize>,
-    /// Replicas that do not.
+    /// Replicas that do not, or of which it is not known.
     pub(crate) late: Vec<usize>,
 }
 
