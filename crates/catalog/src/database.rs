@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::connect::password;
 use crate::metrics::Metrics;
 use crate::topology::Topology;
-use crate::{DatabaseConfig, Error, Read, Write};
+use crate::{DatabaseConfig, Error, Freshness, Read, Write};
 
 /// How long [`Database::close`] waits for queries that run.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(3);
@@ -46,9 +48,15 @@ pub struct NodeStatus {
     pub name: String,
     /// What it was last seen to be.
     pub role: NodeRole,
+    /// System identifier of its cluster, when it answered.
+    pub system: Option<i64>,
     /// Timeline, when it answered.
     pub timeline: Option<i32>,
-    /// How old what it shows is at most, milliseconds, on replicas.
+    /// Bytes of WAL, when it answered: flushed on a primary, replayed on a replica.
+    pub lsn: Option<i64>,
+    /// When its server started, when it answered.
+    pub started: Option<DateTime<Utc>>,
+    /// How old what it shows is at most, milliseconds, on replicas of which that is known.
     pub lag_ms: Option<u64>,
     /// Why it is down.
     pub reason: Option<String>,
@@ -66,6 +74,8 @@ pub(crate) struct Inner {
     /// Whose turn it is among the replicas.
     pub(crate) turn: AtomicUsize,
     pub(crate) statement_timeout: Duration,
+    /// Places on the primary for reads whose position no replica has reached: half of its connections for reads.
+    pub(crate) on_the_primary: Semaphore,
     stop: CancellationToken,
     /// Ends the monitors with the last handle.
     _guard: DropGuard,
@@ -86,6 +96,7 @@ impl Database {
             metrics,
             turn: AtomicUsize::new(0),
             statement_timeout: Duration::from_millis(config.statement_timeout_ms),
+            on_the_primary: Semaphore::new(config.max_connections_per_node.div_ceil(2) as usize),
             _guard: stop.clone().drop_guard(),
             stop,
         };
@@ -112,10 +123,10 @@ impl Database {
         }
     }
 
-    /// Reads, from a replica where one serves.
+    /// Reads, from a replica where one is fresh enough.
     #[must_use]
-    pub fn read(&self) -> Read {
-        Read::new(self.inner.clone())
+    pub fn read(&self, freshness: Freshness) -> Read {
+        Read::new(self.inner.clone(), freshness)
     }
 
     /// Writes, on the primary.

@@ -142,6 +142,16 @@ impl Pool {
         }
     }
 
+    /// The answer to a query, within its deadline.
+    async fn answer<T>(&self, query: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Failure> {
+        let work = async {
+            timeout(self.answer_deadline, query).await.map_err(|_| Failure::Silent {
+                waited: self.answer_deadline,
+            })
+        };
+        self.unless_gone(work).await?.map_err(Failure::Query)
+    }
+
     async fn unless_gone<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         tokio::select! {
             biased;
@@ -170,32 +180,28 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Runs a query to its end.
+    /// Runs a query to its end, which gives the connection back.
     pub(crate) async fn fetch_all(mut self, statement: &Statement) -> Result<Vec<PgRow>, Failure> {
-        let pool = self.pool.clone();
-        let query = sqlx::query_with(&statement.sql, statement.arguments.clone());
-        let work = async {
-            timeout(pool.answer_deadline, query.fetch_all(&mut self.connection))
-                .await
-                .map_err(|_| Failure::Silent {
-                    waited: pool.answer_deadline,
-                })
+        let outcome = self.run(statement).await;
+        let survives = match &outcome {
+            Ok(_) => true,
+            Err(Failure::Query(error)) => connection_survives(error),
+            Err(_) => false,
         };
-        match pool.unless_gone(work).await? {
-            Ok(rows) => {
-                self.give_back();
-                Ok(rows)
-            }
-            Err(error) => {
-                if connection_survives(&error) {
-                    self.give_back();
-                }
-                Err(Failure::Query(error))
-            }
+        if survives {
+            self.give_back();
         }
+        outcome
     }
 
-    fn give_back(self) {
+    /// Runs a query to its end and keeps the connection, for what belongs to the same transaction.
+    pub(crate) async fn run(&mut self, statement: &Statement) -> Result<Vec<PgRow>, Failure> {
+        let query = sqlx::query_with(&statement.sql, statement.arguments.clone());
+        self.pool.answer(query.fetch_all(&mut self.connection)).await
+    }
+
+    /// Only where no transaction is open.
+    pub(crate) fn give_back(self) {
         if !self.pool.retired.load(Ordering::Relaxed) {
             let since = Instant::now();
             let connection = self.connection;

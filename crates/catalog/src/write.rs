@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::metrics::Metrics;
 use crate::pool::{Pool, Statement};
-use crate::{Error, Station, sql};
+use crate::{Error, Position, Station, Written, sql};
 
 /// Turns of forgetting in one [`Write::tidy`]; the next one goes on.
 const FORGET_TURNS: u32 = 20;
@@ -69,14 +69,15 @@ impl Write {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn vote(&self, stationuuid: Uuid, visitor: Visitor) -> Result<VoteOutcome, Error> {
+    pub async fn vote(&self, stationuuid: Uuid, visitor: Visitor) -> Result<Written<VoteOutcome>, Error> {
         let rows = self.run(&sql::writes::vote(stationuuid, visitor)?).await?;
         let (known, votes): (bool, Option<i32>) = one(&rows, |row| Ok((row.try_get(0)?, row.try_get(1)?)))?;
-        Ok(match (known, votes) {
+        self.written(match (known, votes) {
             (_, Some(votes)) => VoteOutcome::Counted { votes },
             (true, None) => VoteOutcome::TooSoon,
             (false, None) => VoteOutcome::UnknownStation,
         })
+        .await
     }
 
     /// One click per visitor, station and day (of UTC) is counted.
@@ -89,6 +90,22 @@ impl Write {
             Some(station) => Click::Play(Box::new(station)),
             None => Click::UnknownStation,
         })
+    }
+
+    /// With the position after the commit, which has been by now.
+    async fn written<T>(&self, value: T) -> Result<Written<T>, Error> {
+        let statement = Statement {
+            sql: sql::writes::POSITION.to_owned(),
+            arguments: PgArguments::default(),
+        };
+        let position = one(&self.run(&statement).await?, |row| {
+            Ok(Position {
+                system: row.try_get(0)?,
+                timeline: row.try_get(1)?,
+                lsn: row.try_get(2)?,
+            })
+        })?;
+        Ok(Written { value, position })
     }
 
     /// Keeps counts and tables as they should be: click counts fall as their day passes, old clicks and votes are

@@ -64,6 +64,12 @@ pub(crate) fn click(stationuuid: Uuid, visitor: Visitor) -> Result<Statement, Er
     statement(sql)
 }
 
+/// Where the primary's log is, durably: system identifier, timeline, bytes.
+pub(crate) const POSITION: &str = "\
+    select system_identifier, ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::integer, \
+        (pg_current_wal_flush_lsn() - '0/0')::bigint \
+    from pg_control_system()";
+
 /// See `radiodeck.recount_clicks`. Gives how many stations changed.
 pub(crate) const RECOUNT_CLICKS: &str = "select radiodeck.recount_clicks()";
 
