@@ -14,6 +14,7 @@
 mod api;
 mod config;
 mod connection;
+mod consistency;
 mod failure;
 mod front;
 mod host;

@@ -7,15 +7,17 @@ use catalog::{Database, Visitor};
 use http::HeaderMap;
 
 use crate::config::{AppConfig, Limits};
+use crate::consistency::Tokens;
 use crate::failure::Failure;
 use crate::host;
 use crate::site::facets::Facets;
-use crate::visitor::Visitors;
+use crate::visitor::{SigningKey, Visitors};
 
 /// Shared by all requests.
 pub(crate) struct AppState {
     pub(crate) database: Database,
     pub(crate) visitors: Visitors,
+    pub(crate) tokens: Tokens,
     pub(crate) facets: Facets,
     pub(crate) limits: Limits,
     pub(crate) instance: String,
@@ -36,10 +38,11 @@ pub(crate) struct Caller {
 }
 
 impl AppState {
-    pub(crate) fn new(config: &AppConfig, database: Database, visitors: Visitors, instance: String) -> Self {
+    pub(crate) fn new(config: &AppConfig, database: Database, key: SigningKey, instance: String) -> Self {
         Self {
             database,
-            visitors,
+            tokens: Tokens::new(&key),
+            visitors: Visitors::new(key, config.trusted_proxies.clone()),
             facets: Facets::default(),
             limits: config.limits.clone(),
             instance,

@@ -18,7 +18,7 @@ use crate::state::AppState;
 pub(crate) async fn click(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Response, Failure> {
     let uuid = ask.path_uuid("uuid")?;
     let station = if ask.method == Method::HEAD {
-        state.database.read().station(uuid).await?
+        ask.session.read().station(uuid).await?
     } else {
         let visitor = state.visitor(&ask.caller);
         match state.write(async |write| write.click(uuid, visitor).await).await? {

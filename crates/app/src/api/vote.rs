@@ -24,13 +24,15 @@ pub(crate) async fn vote(
     planted::check(&headers)?;
     let uuid = ask.path_uuid("uuid")?;
     if ask.method == Method::HEAD {
-        let station = state.database.read().station(uuid).await?;
+        let station = ask.session.read().station(uuid).await?;
         return station
             .map(|_| outcome(&ask, true, "a HEAD request does not vote"))
             .ok_or(Failure::UnknownStation(uuid));
     }
     let visitor = state.visitor(&ask.caller);
-    match state.write(async |write| write.vote(uuid, visitor).await).await? {
+    let written = state.write(async |write| write.vote(uuid, visitor).await).await?;
+    ask.session.wrote(written.position);
+    match written.value {
         VoteOutcome::Counted { .. } => Ok(outcome(&ask, true, "voted for station successfully")),
         VoteOutcome::TooSoon => Ok(outcome(
             &ask,
