@@ -16,7 +16,7 @@ fn categories_are_counted_whether_the_summary_is_fresh_or_stale() {
             let list = async |category, query: CategoryQuery| -> Vec<(String, Option<String>, i64)> {
                 let counts = fixture
                     .database
-                    .read()
+                    .read(Freshness::Bounded)
                     .category(category, &query)
                     .await
                     .expect("counts");

@@ -93,7 +93,7 @@ fn pages_follow_each_other_and_long_lists_come_in_batches() {
         for _ in 0..20 {
             let mut batches = fixture
                 .database
-                .read()
+                .read(Freshness::Bounded)
                 .stations(&StationQuery::default())
                 .await
                 .expect("a list");

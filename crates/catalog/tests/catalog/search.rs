@@ -291,7 +291,7 @@ fn text_that_cannot_be_stored_is_the_callers_fault() {
         let name = contains("a\0b");
         let outcome = fixture
             .database
-            .read()
+            .read(Freshness::Bounded)
             .stations(&StationQuery {
                 name,
                 ..StationQuery::default()
