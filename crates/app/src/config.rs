@@ -21,7 +21,8 @@ pub struct AppConfig {
     /// Name of this instance in `X-Served-By` and the footer; the machine's
     /// host name when absent.
     pub instance: Option<String>,
-    /// File with 64 hex digits: the key under which visitors' addresses are hashed.
+    /// File with 64 hex digits: the key under which visitors' addresses are hashed
+    /// and consistency tokens signed.
     pub signing_key_file: PathBuf,
     /// Peers whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
     #[serde(default = "default_trusted_proxies")]

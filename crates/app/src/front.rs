@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 use tracing::{debug, error};
 
+use crate::consistency::Session;
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::metrics::Metrics;
@@ -58,7 +59,9 @@ impl Front {
         let host = Host::of(request.uri(), request.headers());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let caller = self.state.caller(peer, request.uri(), request.headers());
+        let session = Session::begin(host, request.headers(), &self.state.tokens, &self.state.database);
         request.extensions_mut().insert(caller.clone());
+        request.extensions_mut().insert(session.clone());
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
 
         let (mut response, route) = if path == "/healthz" {
@@ -75,6 +78,7 @@ impl Front {
             }
         };
         self.add_headers(host, &mut response);
+        session.end(host, caller.scheme, &self.state.tokens, &mut response);
         let route = match &route {
             Some(route) => route.as_str(),
             None if path == "/healthz" => "/healthz",

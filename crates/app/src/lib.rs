@@ -15,6 +15,7 @@ mod api;
 mod clicks;
 mod config;
 mod connection;
+mod consistency;
 mod failure;
 mod front;
 mod host;

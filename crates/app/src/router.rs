@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -15,8 +15,6 @@ use crate::api::{categories, click, index, servers, stations, stats, vote};
 use crate::failure::Failure;
 use crate::site::{about, assets, home, search, station};
 use crate::state::AppState;
-
-type Shared = State<Arc<AppState>>;
 
 /// The API. Every address is there with the format in front (`/json/stats`) and
 /// without, where `Accept` decides. Reads take POST as well: clients put their
@@ -51,13 +49,13 @@ pub(crate) fn api(state: Arc<AppState>) -> Router {
             .route(&at("/url/{uuid}"), read(click::click))
             .route(&at("/vote/{uuid}"), read(vote::vote));
         for by in &stations::BY {
-            let handler = read(move |state: Shared, ask: Ask| stations::by(by, state, ask));
+            let handler = read(move |ask: Ask| stations::by(by, ask));
             for path in ["", "/{term}"] {
                 router = router.route(&at(&format!("/stations/{}{path}", by.path)), handler.clone());
             }
         }
         for top in &stations::TOP {
-            let handler = read(move |state: Shared, ask: Ask| stations::top(top, state, ask));
+            let handler = read(move |ask: Ask| stations::top(top, ask));
             for path in ["", "/{count}"] {
                 router = router.route(&at(&format!("/stations/{}{path}", top.path)), handler.clone());
             }

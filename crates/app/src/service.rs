@@ -14,7 +14,7 @@ use crate::config::{AppConfig, Limits};
 use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::state::AppState;
-use crate::visitor::{SigningKey, Visitors};
+use crate::visitor::SigningKey;
 use crate::{housekeeping, instance, server};
 
 /// The app server, bound and not yet serving.
@@ -62,8 +62,7 @@ is ready once a node was seen, and outlives outages: reads move to another node,
         let listener = bind_tcp(config.listen, false, "listen")?;
         let database = Database::open(&config.database).map_err(|message| ConfigError::value("database", message))?;
         let instance = instance::name(config.instance.as_deref());
-        let visitors = Visitors::new(key, config.trusted_proxies.clone());
-        let state = Arc::new(AppState::new(&config, database.clone(), visitors, instance.clone()));
+        let state = Arc::new(AppState::new(&config, database.clone(), key, instance.clone()));
 
         // Reads that had to go elsewhere are counted there: database_*.
         database.register_metrics(&mut context.metrics);
@@ -102,11 +101,20 @@ is ready once a node was seen, and outlives outages: reads move to another node,
     }
 }
 
+/// As Postgres writes a log sequence number.
+fn lsn(bytes: i64) -> String {
+    format!("{:X}/{:X}", bytes >> 32, bytes & 0xffff_ffff)
+}
+
 fn node_json(node: &NodeStatus) -> Value {
     json!({
         "name": node.name,
         "role": node.role.as_str(),
+        // As a text: JavaScript's numbers do not hold it.
+        "system": node.system.map(|system| system.to_string()),
         "timeline": node.timeline,
+        "lsn": node.lsn.map(lsn),
+        "started": node.started.map(|started| started.to_rfc3339()),
         "lag_ms": node.lag_ms,
         "reason": node.reason,
     })

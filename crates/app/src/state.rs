@@ -8,9 +8,10 @@ use catalog::{Clicks, Database, Visitor, Write};
 use http::HeaderMap;
 
 use crate::config::{AppConfig, Limits};
+use crate::consistency::Tokens;
 use crate::host;
 use crate::site::facets::Facets;
-use crate::visitor::Visitors;
+use crate::visitor::{SigningKey, Visitors};
 
 /// Shared by all requests.
 pub(crate) struct AppState {
@@ -18,6 +19,7 @@ pub(crate) struct AppState {
     /// Clicks that wait to be written.
     pub(crate) clicks: Arc<Clicks>,
     pub(crate) visitors: Visitors,
+    pub(crate) tokens: Tokens,
     pub(crate) facets: Facets,
     pub(crate) limits: Limits,
     pub(crate) instance: String,
@@ -38,11 +40,12 @@ pub(crate) struct Caller {
 }
 
 impl AppState {
-    pub(crate) fn new(config: &AppConfig, database: Database, visitors: Visitors, instance: String) -> Self {
+    pub(crate) fn new(config: &AppConfig, database: Database, key: SigningKey, instance: String) -> Self {
         Self {
             clicks: Arc::new(Clicks::new(database.clone())),
             database,
-            visitors,
+            tokens: Tokens::new(&key),
+            visitors: Visitors::new(key, config.trusted_proxies.clone()),
             facets: Facets::default(),
             limits: config.limits.clone(),
             instance,

@@ -35,6 +35,18 @@ impl SigningKey {
         })
     }
 
+    /// A key for one purpose. Who learns it knows neither this one nor that of another purpose.
+    pub(crate) fn derive(&self, purpose: &[u8]) -> [u8; KEY_BYTES] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length, see RFC 2104");
+        mac.update(purpose);
+        mac.finalize().into_bytes().into()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(byte: u8) -> Self {
+        Self([byte; KEY_BYTES])
+    }
+
     fn from_hex(text: &str) -> Option<Self> {
         let digits = text.as_bytes();
         if digits.len() != KEY_BYTES * 2 || !digits.iter().all(u8::is_ascii_hexdigit) {

@@ -11,9 +11,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
 
-use crate::database::Inner;
 use crate::sql::pages::Pages;
-use crate::{Error, Station, StationQuery};
+use crate::{Error, Read, Station, StationQuery};
 
 /// Stations in a batch.
 pub(crate) const BATCH: usize = 500;
@@ -48,7 +47,7 @@ impl StationBatches {
     }
 
     /// Begins to read, and waits for the first batch.
-    pub(crate) async fn begin(inner: Arc<Inner>, query: StationQuery) -> Result<Self, Error> {
+    pub(crate) async fn begin(read: Read, query: StationQuery) -> Result<Self, Error> {
         let (sender, batches) = mpsc::channel(AHEAD);
         let complete = Arc::new(AtomicBool::new(false));
         let mut list = Self {
@@ -59,7 +58,7 @@ impl StationBatches {
             }),
         };
         tokio::spawn(async move {
-            let outcome = produce(&inner, Pages::new(query, PAGE), &sender).await;
+            let outcome = produce(&read, Pages::new(query, PAGE), &sender).await;
             match outcome {
                 Ok(all) => complete.store(all, Ordering::Release),
                 Err(error) => drop(timeout(STALL_DEADLINE, sender.send(Err(error))).await),
@@ -92,9 +91,9 @@ impl StationBatches {
 }
 
 /// Reads and sends page after page. Gives whether all was taken.
-async fn produce(inner: &Inner, mut pages: Pages, sender: &Sender<Outcome>) -> Result<bool, Error> {
+async fn produce(read: &Read, mut pages: Pages, sender: &Sender<Outcome>) -> Result<bool, Error> {
     loop {
-        let rows = inner.fetch_all(&pages.statement()?).await?;
+        let rows = read.fetch_all(&pages.statement()?).await?;
         let (mut stations, last) = pages.take(&rows)?;
         drop(rows);
         while !stations.is_empty() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use prometheus_client::registry::Registry;
 use sqlx::postgres::PgRow;
 use tokio::sync::Semaphore;
@@ -14,7 +15,7 @@ use crate::connect::password;
 use crate::metrics::Metrics;
 use crate::pool::Statement;
 use crate::topology::Topology;
-use crate::{DatabaseConfig, Error, Read, Write, retry};
+use crate::{DatabaseConfig, Error, Freshness, Read, Write, retry};
 
 /// How long [`Database::close`] waits for queries that run.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(3);
@@ -49,9 +50,15 @@ pub struct NodeStatus {
     pub name: String,
     /// What it was last seen to be.
     pub role: NodeRole,
+    /// System identifier of its cluster, when it answered.
+    pub system: Option<i64>,
     /// Timeline, when it answered.
     pub timeline: Option<i32>,
-    /// How old what it shows is at most, milliseconds, on replicas.
+    /// Bytes of WAL, when it answered: flushed on a primary, replayed on a replica.
+    pub lsn: Option<i64>,
+    /// When its server started, when it answered.
+    pub started: Option<DateTime<Utc>>,
+    /// How old what it shows is at most, milliseconds, on replicas of which that is known.
     pub lag_ms: Option<u64>,
     /// Why it is down.
     pub reason: Option<String>,
@@ -71,6 +78,8 @@ pub(crate) struct Inner {
     pub(crate) statement_timeout: Duration,
     /// Room for writes that wait for another attempt.
     pub(crate) waiting: Semaphore,
+    /// Places on the primary for reads whose position no replica has reached: half of its connections for reads.
+    pub(crate) on_the_primary: Semaphore,
     stop: CancellationToken,
     /// Ends the monitors with the last handle.
     _guard: DropGuard,
@@ -92,6 +101,7 @@ impl Database {
             turn: AtomicUsize::new(0),
             statement_timeout: Duration::from_millis(config.statement_timeout_ms),
             waiting: Semaphore::new(retry::WAITING),
+            on_the_primary: Semaphore::new(config.max_connections_per_node.div_ceil(2) as usize),
             _guard: stop.clone().drop_guard(),
             stop,
         };
@@ -118,10 +128,10 @@ impl Database {
         }
     }
 
-    /// Reads, from a replica where one serves.
+    /// Reads, from a replica where one is fresh enough.
     #[must_use]
-    pub fn read(&self) -> Read {
-        Read::new(self.inner.clone())
+    pub fn read(&self, freshness: Freshness) -> Read {
+        Read::new(self.inner.clone(), freshness)
     }
 
     /// Writes, on the primary. Where none is there, writes wait for one as long as they may

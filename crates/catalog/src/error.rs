@@ -19,6 +19,9 @@ pub enum Error {
     /// No node answers reads.
     #[error("no database node can serve reads now")]
     NoReader,
+    /// No node that could be asked has reached the position that this read must not fall behind.
+    #[error("no database node shows your last change yet")]
+    Behind,
     /// No primary is there; reads go on.
     #[error("no database primary can take writes now")]
     NoPrimary,
@@ -57,9 +60,12 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::BadText | Self::KeyReused => Fault::Caller,
-            Self::NoReader | Self::NoPrimary | Self::Timeout { .. } | Self::Unknown { .. } | Self::TooSlow => {
-                Fault::Unavailable
-            }
+            Self::NoReader
+            | Self::Behind
+            | Self::NoPrimary
+            | Self::Timeout { .. }
+            | Self::Unknown { .. }
+            | Self::TooSlow => Fault::Unavailable,
             Self::Database(_) => Fault::Internal,
         }
     }

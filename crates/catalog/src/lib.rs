@@ -2,7 +2,7 @@
 //! and so does the routing of reads to replicas and of writes to the primary.
 //!
 //! A [`Database`] watches every Postgres node. [`Database::read`] gives a [`Read`],
-//! whose queries run on a replica that answers and go elsewhere when it stops to;
+//! whose queries run on a replica that answers and is fresh enough, and go elsewhere when it is not;
 //! [`Database::write`] gives a [`Write`], which only ever runs on the primary and outlasts a failover: see [`Written`] for
 //! what it gives, and [`IdempotencyKey`] for writes that clients send again. [`Clicks`] collects those that may wait.
 //!
@@ -10,12 +10,14 @@
 
 mod batches;
 mod category;
+mod choice;
 mod clicks;
 mod config;
 mod connect;
 mod database;
 mod error;
 mod failure;
+mod freshness;
 mod idempotency;
 pub mod import;
 mod metrics;
@@ -38,6 +40,7 @@ pub use clicks::Clicks;
 pub use config::{DatabaseConfig, NodeConfig};
 pub use database::{Database, NodeRole, NodeStatus};
 pub use error::{Error, Fault};
+pub use freshness::Freshness;
 pub use idempotency::IdempotencyKey;
 pub use position::{Position, Written};
 pub use query::{Order, StationQuery, TextMatch};

@@ -23,6 +23,12 @@ struct OfNodeAndRole {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfNodeAndWhy {
+    node: String,
+    why: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfOutcome {
     outcome: &'static str,
 }
@@ -37,7 +43,7 @@ pub(crate) struct Metrics {
     roles: Family<OfNodeAndRole, Gauge>,
     lag_ms: Family<OfNode, Gauge>,
     connections: Family<OfNode, Gauge>,
-    reads: Family<OfNode, Counter<u64, AtomicU64>>,
+    reads: Family<OfNodeAndWhy, Counter<u64, AtomicU64>>,
     reads_failed: Counter<u64, AtomicU64>,
     fallbacks: Family<OfReason, Counter<u64, AtomicU64>>,
     writes: Family<OfOutcome, Counter<u64, AtomicU64>>,
@@ -58,7 +64,11 @@ impl Metrics {
             "Connections that run a query",
             self.connections.clone(),
         );
-        registry.register("reads", "Reads answered by a node", self.reads.clone());
+        registry.register(
+            "reads",
+            "Reads answered by a node, and why it was asked",
+            self.reads.clone(),
+        );
         registry.register("reads_failed", "Reads that no node answered", self.reads_failed.clone());
         registry.register(
             "read_fallbacks",
@@ -94,8 +104,9 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn read(&self, node: &str) {
-        self.reads.get_or_create(&OfNode { node: node.to_owned() }).inc();
+    pub(crate) fn read(&self, node: &str, why: &'static str) {
+        let node = node.to_owned();
+        self.reads.get_or_create(&OfNodeAndWhy { node, why }).inc();
     }
 
     pub(crate) fn read_failed(&self) {

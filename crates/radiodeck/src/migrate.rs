@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use catalog::{Database, DatabaseConfig, StationQuery};
+use catalog::{Database, DatabaseConfig, Freshness, StationQuery};
 use thiserror::Error;
 
 use crate::{config, error, import};
@@ -99,7 +99,7 @@ async fn import_starter(database: &Database) -> Result<Option<String>, Error> {
 async fn count(database: &Database) -> Result<i64, Error> {
     let end = Instant::now() + COUNT_DEADLINE;
     loop {
-        match database.read().count(&StationQuery::default()).await {
+        match database.read(Freshness::Bounded).count(&StationQuery::default()).await {
             Ok(count) => return Ok(count),
             Err(error) if Instant::now() > end => return Err(Error::Count(error)),
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::api::negotiate::Format;
 use crate::api::params::Params;
 use crate::api::values;
+use crate::consistency::Session;
 use crate::failure::Failure;
 use crate::state::{AppState, Caller};
 
@@ -20,6 +21,7 @@ pub(crate) struct Ask {
     pub(crate) format: Format,
     pub(crate) params: Params,
     pub(crate) caller: Caller,
+    pub(crate) session: Session,
     path: Vec<(String, String)>,
 }
 
@@ -41,15 +43,17 @@ impl FromRequest<Arc<AppState>> for Ask {
             .join(",");
         let in_path = path.iter().find(|(name, _)| name == "format").map(|(_, v)| v.as_str());
         let format = Format::choose(in_path, &accept)?;
-        let caller = request
-            .extensions()
-            .get::<Caller>()
-            .cloned()
-            .ok_or_else(|| Failure::Internal("a request without its caller".into()))?;
+        let known = request.extensions();
+        let (Some(caller), Some(session)) = (known.get::<Caller>().cloned(), known.get::<Session>().cloned()) else {
+            return Err(Failure::Internal(
+                "a request that did not come through the front".into(),
+            ));
+        };
         Ok(Self {
             method: request.method().clone(),
             format,
             caller,
+            session,
             path,
             params: Params::read(request, &state.limits).await?,
         })

@@ -1,8 +1,5 @@
 //! Tags, countries, languages, codecs and states, with how many stations each has.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::response::Response;
 use catalog::{Category, CategoryCount, CategoryQuery};
 
@@ -10,44 +7,41 @@ use crate::api::ask::Ask;
 use crate::api::list::{self, Keep};
 use crate::api::record::{Field, Named};
 use crate::failure::Failure;
-use crate::state::AppState;
-
-type Shared = State<Arc<AppState>>;
 
 const KEEP: Keep = Keep::Seconds(60);
 
 /// Tags, `{name, stationcount}`.
-pub(crate) async fn tags(state: Shared, ask: Ask) -> Result<Response, Failure> {
-    answer(&state, &ask, Category::Tag, "tag").await
+pub(crate) async fn tags(ask: Ask) -> Result<Response, Failure> {
+    answer(&ask, Category::Tag, "tag").await
 }
 
 /// Countries, `{name, iso_3166_1, stationcount}`.
-pub(crate) async fn countries(state: Shared, ask: Ask) -> Result<Response, Failure> {
-    answer(&state, &ask, Category::Country, "country").await
+pub(crate) async fn countries(ask: Ask) -> Result<Response, Failure> {
+    answer(&ask, Category::Country, "country").await
 }
 
 /// Country codes, `{name, stationcount}`.
-pub(crate) async fn country_codes(state: Shared, ask: Ask) -> Result<Response, Failure> {
-    answer(&state, &ask, Category::CountryCode, "countrycode").await
+pub(crate) async fn country_codes(ask: Ask) -> Result<Response, Failure> {
+    answer(&ask, Category::CountryCode, "countrycode").await
 }
 
 /// Languages, `{name, iso_639, stationcount}`.
-pub(crate) async fn languages(state: Shared, ask: Ask) -> Result<Response, Failure> {
-    answer(&state, &ask, Category::Language, "language").await
+pub(crate) async fn languages(ask: Ask) -> Result<Response, Failure> {
+    answer(&ask, Category::Language, "language").await
 }
 
 /// Codecs, `{name, stationcount}`.
-pub(crate) async fn codecs(state: Shared, ask: Ask) -> Result<Response, Failure> {
-    answer(&state, &ask, Category::Codec, "codec").await
+pub(crate) async fn codecs(ask: Ask) -> Result<Response, Failure> {
+    answer(&ask, Category::Codec, "codec").await
 }
 
 /// States of all countries or of one, `{name, country, stationcount}`.
-pub(crate) async fn states(state: Shared, ask: Ask) -> Result<Response, Failure> {
-    answer(&state, &ask, Category::State, "state").await
+pub(crate) async fn states(ask: Ask) -> Result<Response, Failure> {
+    answer(&ask, Category::State, "state").await
 }
 
-async fn answer(state: &AppState, ask: &Ask, category: Category, element: &'static str) -> Result<Response, Failure> {
-    let counts = state.database.read().category(category, &query(ask)?).await?;
+async fn answer(ask: &Ask, category: Category, element: &'static str) -> Result<Response, Failure> {
+    let counts = ask.session.read().category(category, &query(ask)?).await?;
     Ok(list::records(
         ask.format,
         element,

@@ -33,11 +33,15 @@ pub(crate) async fn click(
         _ => idempotency::key(&headers, visitor, "click", uuid, ask.format)?,
     };
     let stream = match key {
-        Some(key) => match state.write().named(key).click(uuid, visitor).await?.value {
-            Click::Play(stream) => Some(stream),
-            Click::UnknownStation => None,
-        },
-        None => look(&state, uuid).await?,
+        Some(key) => {
+            let written = state.write().named(key).click(uuid, visitor).await?;
+            ask.session.wrote(written.position);
+            match written.value {
+                Click::Play(stream) => Some(stream),
+                Click::UnknownStation => None,
+            }
+        }
+        None => look(&ask, uuid).await?,
     };
     let stream = stream.ok_or(Failure::UnknownStation(uuid))?;
     if key.is_none() && ask.method != Method::HEAD {
@@ -46,8 +50,8 @@ pub(crate) async fn click(
     Ok(played(&ask, &stream))
 }
 
-async fn look(state: &AppState, uuid: Uuid) -> Result<Option<Stream>, Failure> {
-    Ok(state.database.read().station(uuid).await?.map(Stream::from))
+async fn look(ask: &Ask, uuid: Uuid) -> Result<Option<Stream>, Failure> {
+    Ok(ask.session.read().station(uuid).await?.map(Stream::from))
 }
 
 fn played(ask: &Ask, stream: &Stream) -> Response {

@@ -30,8 +30,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 /// Answers a browser that asks whether it may ask (Fetch standard, CORS
-/// preflight), and any other OPTIONS. Nothing here depends on cookies, so every
-/// origin may.
+/// preflight), and any other OPTIONS. Nothing here depends on cookies, since
+/// sessions are in a header, so every origin may.
 pub(crate) fn preflight() -> Response {
     let headers: [(HeaderName, &str); 4] = [
         (header::ALLOW, "GET, HEAD, POST, OPTIONS"),
@@ -48,7 +48,7 @@ pub(crate) fn add_headers(response: &mut Response) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("Retry-After, X-Served-By, X-Request-Id"),
+        HeaderValue::from_static("Radiodeck-Consistency, Retry-After, X-Served-By, X-Request-Id"),
     );
     headers.insert(
         HeaderName::from_static("cross-origin-resource-policy"),

@@ -1,8 +1,5 @@
 //! Lists of stations.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::response::Response;
 use catalog::{Order, StationQuery, TextMatch};
 
@@ -11,9 +8,6 @@ use crate::api::filters;
 use crate::api::list::{self, Keep};
 use crate::api::values;
 use crate::failure::Failure;
-use crate::state::AppState;
-
-type Shared = State<Arc<AppState>>;
 
 const KEEP: Keep = Keep::Seconds(10);
 
@@ -77,48 +71,48 @@ const fn top_by(path: &'static str, order: Order) -> Top {
 }
 
 /// Every station.
-pub(crate) async fn all(state: Shared, ask: Ask) -> Result<Response, Failure> {
+pub(crate) async fn all(ask: Ask) -> Result<Response, Failure> {
     let query = filters::list(&ask.params)?;
-    answer(&state, &ask, query).await
+    answer(&ask, query).await
 }
 
 /// By any number of parameters.
-pub(crate) async fn search(state: Shared, ask: Ask) -> Result<Response, Failure> {
+pub(crate) async fn search(ask: Ask) -> Result<Response, Failure> {
     let query = filters::search(&ask.params)?;
-    answer(&state, &ask, query).await
+    answer(&ask, query).await
 }
 
 /// By one thing that is in the path.
-pub(crate) async fn by(kind: &'static By, state: Shared, ask: Ask) -> Result<Response, Failure> {
+pub(crate) async fn by(kind: &'static By, ask: Ask) -> Result<Response, Failure> {
     let mut query = filters::list(&ask.params)?;
     if let Some(term) = ask.path_text("term")? {
         (kind.narrow)(&mut query, term);
     }
-    answer(&state, &ask, query).await
+    answer(&ask, query).await
 }
 
 /// Stations by their ids, in the path or in the parameter `uuids`; a list that
 /// is empty when there are none.
-pub(crate) async fn by_uuid(state: Shared, ask: Ask) -> Result<Response, Failure> {
+pub(crate) async fn by_uuid(ask: Ask) -> Result<Response, Failure> {
     let mut query = filters::list(&ask.params)?;
     let uuids = match ask.path_uuids("term", "stationuuid")? {
         Some(uuids) => Some(uuids),
         None => ask.params.uuids("uuids")?,
     };
     query.uuids = Some(uuids.unwrap_or_default());
-    answer(&state, &ask, query).await
+    answer(&ask, query).await
 }
 
 /// Stations by their exact stream URL.
-pub(crate) async fn by_url(state: Shared, ask: Ask) -> Result<Response, Failure> {
+pub(crate) async fn by_url(ask: Ask) -> Result<Response, Failure> {
     let mut query = filters::list(&ask.params)?;
     let url = ask.params.url("url")?;
     query.url = Some(url.ok_or_else(|| Failure::parameter("url", "is missing."))?);
-    answer(&state, &ask, query).await
+    answer(&ask, query).await
 }
 
 /// The first ones by an order.
-pub(crate) async fn top(kind: &'static Top, state: Shared, ask: Ask) -> Result<Response, Failure> {
+pub(crate) async fn top(kind: &'static Top, ask: Ask) -> Result<Response, Failure> {
     let mut query = filters::list(&ask.params)?;
     query.order = kind.order;
     query.reverse = true;
@@ -126,10 +120,10 @@ pub(crate) async fn top(kind: &'static Top, state: Shared, ask: Ask) -> Result<R
         query.limit = u32::try_from(values::number("count", &count)?).ok();
     }
     query.only_broken = kind.broken;
-    answer(&state, &ask, query).await
+    answer(&ask, query).await
 }
 
-async fn answer(state: &AppState, ask: &Ask, query: StationQuery) -> Result<Response, Failure> {
+async fn answer(ask: &Ask, query: StationQuery) -> Result<Response, Failure> {
     let keep = if query.order == Order::Random {
         Keep::Never
     } else {
@@ -138,6 +132,6 @@ async fn answer(state: &AppState, ask: &Ask, query: StationQuery) -> Result<Resp
     if query.limit == Some(0) || query.uuids.as_ref().is_some_and(Vec::is_empty) {
         return Ok(list::records::<[&[_]; 0]>(ask.format, "station", [], keep));
     }
-    let batches = state.database.read().stations(&query).await?;
+    let batches = ask.session.read().stations(&query).await?;
     list::stations(ask.format, &ask.method, batches, keep).await
 }

@@ -1,19 +1,15 @@
 //! Totals of the catalogue.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::response::Response;
 
 use crate::api::ask::Ask;
 use crate::api::list::{self, Keep};
 use crate::api::record::Field;
 use crate::failure::Failure;
-use crate::state::AppState;
 
 /// `stations` counts those whose last check was fine.
-pub(crate) async fn stats(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Response, Failure> {
-    let stats = state.database.read().stats().await?;
+pub(crate) async fn stats(ask: Ask) -> Result<Response, Failure> {
+    let stats = ask.session.read().stats().await?;
     let record = [
         ("supported_version", Field::Whole(1)),
         ("software_version", Field::Text(env!("CARGO_PKG_VERSION"))),

@@ -25,7 +25,7 @@ pub(crate) async fn vote(
     planted::check(&headers)?;
     let uuid = ask.path_uuid("uuid")?;
     if ask.method == Method::HEAD {
-        let station = state.database.read().station(uuid).await?;
+        let station = ask.session.read().station(uuid).await?;
         return station
             .map(|_| outcome(&ask, true, "a HEAD request does not vote"))
             .ok_or(Failure::UnknownStation(uuid));
@@ -35,7 +35,9 @@ pub(crate) async fn vote(
         Some(key) => state.write().named(key),
         None => state.write(),
     };
-    match write.vote(uuid, visitor).await?.value {
+    let written = write.vote(uuid, visitor).await?;
+    ask.session.wrote(written.position);
+    match written.value {
         VoteOutcome::Counted { .. } => Ok(outcome(&ask, true, "voted for station successfully")),
         VoteOutcome::TooSoon => Ok(outcome(
             &ask,

@@ -1,5 +1,6 @@
-//! Forms count only when they were sent from our own pages. There is no cookie
-//! to steal, but a stranger's page must not vote with its visitors' addresses.
+//! Forms count only when they were sent from our own pages. The only cookie
+//! gives no rights that could be stolen, but a stranger's page must not vote
+//! with its visitors' addresses.
 
 use http::{HeaderMap, header};
 

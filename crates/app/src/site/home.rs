@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use catalog::{CategoryCount, Order, StationQuery};
 
+use crate::consistency::Session;
 use crate::failure::Failure;
 use crate::site::card::{self, Card};
 use crate::site::page::{self, Page};
@@ -63,18 +64,19 @@ struct Dive {
 pub(crate) async fn home(
     State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
+    Extension(session): Extension<Session>,
 ) -> Result<Response, Failure> {
-    let read = state.database.read();
+    let read = session.read();
     let (popular, loved, trending) = (
         top(Order::ClickCount, PRESETS),
         top(Order::Votes, LISTED),
         top(Order::ClickTrend, LISTED),
     );
     let (popular, loved, trending, facets) = tokio::try_join!(
-        query::stations(&read, &popular),
-        query::stations(&read, &loved),
-        query::stations(&read, &trending),
-        state.facets.get(&read),
+        query::stations(read, &popular),
+        query::stations(read, &loved),
+        query::stations(read, &trending),
+        state.facets.get(read),
     )?;
     let cards = |stations: Vec<catalog::Station>, tags| stations.iter().map(|s| Card::new(s, tags)).collect();
     page::render(&Home {

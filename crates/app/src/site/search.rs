@@ -8,6 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use catalog::{Order, StationQuery, TextMatch};
 
+use crate::consistency::Session;
 use crate::failure::Failure;
 use crate::site::card::{self, Card};
 use crate::site::facets::Lists;
@@ -64,15 +65,16 @@ struct Choice {
 pub(crate) async fn search(
     State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
+    Extension(session): Extension<Session>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Failure> {
     let asked = Asked::read(raw.as_deref().unwrap_or_default())?;
     let found = asked.query();
-    let read = state.database.read();
+    let read = session.read();
     let (count, stations, facets) = tokio::try_join!(
         read.count(&found),
-        query::stations(&read, &found),
-        state.facets.get(&read),
+        query::stations(read, &found),
+        state.facets.get(read),
     )?;
     let last_page = u32::try_from(count)
         .map_or(MAX_PAGE, |count| count.max(1).div_ceil(PER_PAGE))

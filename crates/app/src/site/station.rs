@@ -7,11 +7,12 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use catalog::{Order, Station, StationQuery, TextMatch, VoteOutcome};
+use catalog::{Order, Read, Station, StationQuery, TextMatch, VoteOutcome};
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, StatusCode};
 use uuid::Uuid;
 
+use crate::consistency::Session;
 use crate::failure::Failure;
 use crate::site::card::{self, Card};
 use crate::site::page::{self, Page};
@@ -53,13 +54,14 @@ struct Moment {
 pub(crate) async fn station(
     State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
+    Extension(session): Extension<Session>,
     Path(id): Path<String>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Failure> {
     let uuid = read_id(&id)?;
-    let read = state.database.read();
+    let read = session.read();
     let station = read.station(uuid).await?.ok_or(Failure::UnknownStation(uuid))?;
-    let similar = similar(&state, &station).await;
+    let similar = similar(read, &station).await;
     let links = |key: &str, list: &str| {
         card::comma_list(list)
             .map(|name| (name.to_owned(), link::search(&[(key, name)])))
@@ -89,13 +91,16 @@ pub(crate) async fn station(
 pub(crate) async fn vote(
     State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
+    Extension(session): Extension<Session>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     cross_site::check(&headers, &caller)?;
     let uuid = read_id(&id)?;
     let visitor = state.visitor(&caller);
-    let outcome = match state.write().vote(uuid, visitor).await?.value {
+    let written = state.write().vote(uuid, visitor).await?;
+    session.wrote(written.position);
+    let outcome = match written.value {
         VoteOutcome::Counted { .. } => "counted",
         VoteOutcome::TooSoon => "again",
         VoteOutcome::UnknownStation => return Err(Failure::UnknownStation(uuid)),
@@ -107,12 +112,13 @@ pub(crate) async fn vote(
 pub(crate) async fn click(
     State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
+    Extension(session): Extension<Session>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     cross_site::check(&headers, &caller)?;
     let uuid = read_id(&id)?;
-    let station = state.database.read().station(uuid).await?;
+    let station = session.read().station(uuid).await?;
     station.ok_or(Failure::UnknownStation(uuid))?;
     state.clicks.add(uuid, state.visitor(&caller));
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -121,14 +127,13 @@ pub(crate) async fn click(
 /// Stations with the same first tag in the same country, filled up from the tag
 /// or the country alone. A page without them is better than none, so failures
 /// here only leave it out.
-async fn similar(state: &AppState, station: &Station) -> Vec<Card> {
+async fn similar(read: &Read, station: &Station) -> Vec<Card> {
     let tag = card::comma_list(&station.tags).next();
     let country = Some(station.country.as_str()).filter(|country| !country.is_empty());
     let mut wanted = vec![(tag, country)];
     if tag.is_some() && country.is_some() {
         wanted.push((tag, None));
     }
-    let read = state.database.read();
     let mut found: Vec<Station> = Vec::new();
     for (tag, country) in wanted {
         if found.len() >= SIMILAR || (tag.is_none() && country.is_none()) {
@@ -143,7 +148,7 @@ async fn similar(state: &AppState, station: &Station) -> Vec<Card> {
             limit: Some(SIMILAR as u32 + 1),
             ..StationQuery::default()
         };
-        for other in query::stations(&read, &query).await.unwrap_or_default() {
+        for other in query::stations(read, &query).await.unwrap_or_default() {
             let new = other.stationuuid != station.stationuuid
                 && !found.iter().any(|known| known.stationuuid == other.stationuuid);
             if new && found.len() < SIMILAR {

@@ -3,6 +3,7 @@
 mod api;
 mod api_writes;
 mod bad_input;
+mod consistency;
 mod formats;
 mod life;
 mod outage;

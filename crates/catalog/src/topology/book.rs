@@ -30,7 +30,10 @@ impl Verdict {
         NodeStatus {
             name: name.to_owned(),
             role: self.role,
+            system: self.sample.as_ref().map(|sample| sample.system),
             timeline: self.sample.as_ref().map(|sample| sample.timeline),
+            lsn: self.sample.as_ref().map(|sample| sample.position),
+            started: self.sample.as_ref().map(|sample| sample.started),
             lag_ms: self.lag.map(|lag| lag.as_millis() as u64),
             reason: self.reason.clone(),
         }
@@ -151,6 +154,8 @@ impl Book {
         let primary = self.primary(ours);
         let mut view = View {
             primary,
+            system: ours,
+            timeline: self.timeline,
             ..View::default()
         };
         for (index, entry) in self.entries.iter().enumerate() {

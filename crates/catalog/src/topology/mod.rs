@@ -22,17 +22,31 @@ use crate::{NodeRole, NodeStatus};
 use book::Book;
 pub(crate) use book::Verdict;
 pub(crate) use node::{Node, Pools};
-use sample::Sample;
+pub(crate) use sample::Sample;
 
 /// Every node as last judged.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct View {
     pub(crate) nodes: Vec<Verdict>,
+    /// The cluster that is ours, once that is settled.
+    pub(crate) system: Option<i64>,
+    /// The highest timeline seen in it.
+    pub(crate) timeline: i32,
     pub(crate) primary: Option<usize>,
     /// Replicas that are known to keep up.
     pub(crate) fresh: Vec<usize>,
     /// Replicas that do not, or of which it is not known.
     pub(crate) late: Vec<usize>,
+}
+
+impl View {
+    /// Nodes in use, with what they last said.
+    pub(crate) fn in_use(&self) -> impl Iterator<Item = (usize, &Sample)> {
+        self.nodes.iter().enumerate().filter_map(|(index, verdict)| {
+            let sample = verdict.sample.as_ref()?;
+            (verdict.role != NodeRole::Down).then_some((index, sample))
+        })
+    }
 }
 
 pub(crate) struct Topology {
@@ -105,7 +119,10 @@ impl Topology {
         self.report(&before, &view);
         let in_use = view.nodes[index].role != NodeRole::Down;
         let any_in_use = view.nodes.iter().any(|verdict| verdict.role != NodeRole::Down);
-        let changed = before.primary != view.primary || before.fresh != view.fresh || before.late != view.late;
+        let changed = before.primary != view.primary
+            || before.timeline != view.timeline
+            || before.fresh != view.fresh
+            || before.late != view.late;
         self.view.store(Arc::new(view));
         drop(book);
         if changed {
@@ -130,7 +147,8 @@ impl Topology {
                 }
             } else if was.reason != is.reason && is.role == NodeRole::Down {
                 let reason = is.reason.as_deref().unwrap_or_default();
-                tracing::debug!(node = node.name, reason, "database node is not used");
+                // Once for each reason: a wrong password says so, and says it again only after something else.
+                tracing::info!(node = node.name, reason, "database node is not used");
             }
         }
         if !before.fresh.is_empty() && now.fresh.is_empty() {

@@ -31,6 +31,11 @@ pub(crate) struct Pools {
 }
 
 impl Pools {
+    /// What the node was on when they were made.
+    pub(crate) fn timeline(&self) -> i32 {
+        self.life.0
+    }
+
     fn all(&self) -> [&Arc<Pool>; 3] {
         [&self.read, &self.write, &self.import]
     }

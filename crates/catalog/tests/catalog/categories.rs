@@ -1,6 +1,6 @@
 //! Counts of tags, countries and the rest.
 
-use catalog::{Category, CategoryQuery};
+use catalog::{Category, CategoryQuery, Freshness};
 
 use crate::samples::some;
 use crate::support::{Fixture, run};
@@ -16,7 +16,7 @@ fn categories_are_counted_whether_the_summary_is_fresh_or_stale() {
             let list = async |category, query: CategoryQuery| -> Vec<(String, Option<String>, i64)> {
                 let counts = fixture
                     .database
-                    .read()
+                    .read(Freshness::Bounded)
                     .category(category, &query)
                     .await
                     .expect("counts");
@@ -75,7 +75,7 @@ fn categories_are_counted_whether_the_summary_is_fresh_or_stale() {
                 ..CategoryQuery::default()
             };
             assert_eq!(list(Category::Codec, query).await, [row("mp3", None, 1)]);
-            let stats = fixture.database.read().stats().await.expect("stats");
+            let stats = fixture.database.read(Freshness::Bounded).stats().await.expect("stats");
             assert_eq!(
                 (stats.stations, stats.stations_broken, stats.tags, stats.languages),
                 (4, 1, 5, 3),

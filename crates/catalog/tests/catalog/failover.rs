@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use catalog::import::{Options, import};
-use catalog::{Database, Error, Fault, NodeRole, StationQuery, Visitor, VoteOutcome, migrate};
+use catalog::{Database, Error, Fault, Freshness, NodeRole, StationQuery, Visitor, VoteOutcome, migrate};
 use serde_json::{Value, json};
 
 use crate::support::{TestCluster, ndjson, run, shared, station, stations, until, uuid, within};
@@ -94,7 +94,11 @@ impl Readers {
                         0 => stations(&database, &StationQuery::default())
                             .await
                             .map(|all| all.len() == 1_000),
-                        _ => database.read().station(uuid(7)).await.map(|station| station.is_some()),
+                        _ => database
+                            .read(Freshness::Bounded)
+                            .station(uuid(7))
+                            .await
+                            .map(|station| station.is_some()),
                     };
                     match outcome {
                         Ok(true) => drop(done.fetch_add(1, Ordering::Relaxed)),
@@ -186,7 +190,11 @@ fn a_list_goes_on_from_another_node_however_long_ago_it_began() {
             order: catalog::Order::Random,
             ..StationQuery::default()
         };
-        let mut list = database.read().stations(&query).await.expect("a list");
+        let mut list = database
+            .read(Freshness::Bounded)
+            .stations(&query)
+            .await
+            .expect("a list");
         let mut found: Vec<u128> = Vec::new();
         let take = |found: &mut Vec<u128>, batch: Vec<catalog::Station>| {
             found.extend(batch.iter().map(|station| station.stationuuid.as_u128()));
@@ -308,9 +316,38 @@ fn a_node_of_another_cluster_serves_nothing() {
             "{stranger:?}"
         );
         for _ in 0..20 {
-            assert!(database.read().station(uuid(7)).await.expect("reads").is_some());
+            assert!(
+                database
+                    .read(Freshness::Bounded)
+                    .station(uuid(7))
+                    .await
+                    .expect("reads")
+                    .is_some()
+            );
         }
         nodes.cluster.stop().await;
+    });
+}
+
+#[test]
+fn a_wrong_password_and_a_wrong_database_are_named() {
+    run(async {
+        let good = shared().await.config("radiodeck", "app");
+        let mut wrong_password = good.clone();
+        wrong_password.password_file = shared().await.config("radiodeck", "owner").password_file;
+        let mut wrong_database = good;
+        wrong_database.name = "elsewhere".into();
+        for (config, named) in [
+            (wrong_password, "password authentication failed"),
+            (wrong_database, "database \"elsewhere\" does not exist"),
+        ] {
+            let database = Database::open(&config).expect("opens all the same");
+            until(named, async || {
+                let node = database.nodes().remove(0);
+                node.role == NodeRole::Down && node.reason.is_some_and(|reason| reason.contains(named))
+            })
+            .await;
+        }
     });
 }
 
@@ -320,7 +357,7 @@ fn a_database_that_is_not_there_is_an_error_and_not_a_hang() {
         let mut config = shared().await.config("radiodeck", "app");
         config.nodes[0].host = "/nowhere".into();
         let database = Database::open(&config).expect("opens all the same");
-        let error = within("the read ends", database.read().station(uuid(1)))
+        let error = within("the read ends", database.read(Freshness::Bounded).station(uuid(1)))
             .await
             .expect_err("nobody is there");
         assert!(matches!(error, Error::NoReader), "{error}");

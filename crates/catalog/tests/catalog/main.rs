@@ -3,6 +3,7 @@
 
 mod categories;
 mod failover;
+mod freshness;
 mod import;
 mod migrations;
 mod once;

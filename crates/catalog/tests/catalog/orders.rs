@@ -1,6 +1,6 @@
 //! Orders, pages, long lists.
 
-use catalog::{Order, StationQuery};
+use catalog::{Freshness, Order, StationQuery};
 use serde_json::{Value, json};
 
 use crate::samples::some;
@@ -93,7 +93,7 @@ fn pages_follow_each_other_and_long_lists_come_in_batches() {
         for _ in 0..20 {
             let mut batches = fixture
                 .database
-                .read()
+                .read(Freshness::Bounded)
                 .stations(&StationQuery::default())
                 .await
                 .expect("a list");
@@ -209,11 +209,15 @@ fn slow_clients_hold_no_connection() {
         // Twice as many as there are connections.
         let mut lists = Vec::new();
         for _ in 0..20 {
-            let list = fixture.database.read().stations(&StationQuery::default()).await;
+            let list = fixture
+                .database
+                .read(Freshness::Bounded)
+                .stations(&StationQuery::default())
+                .await;
             lists.push(list.expect("a list"));
         }
         until("no connection is held", async || !in_use()).await;
-        assert!(fixture.database.read().stats().await.is_ok());
+        assert!(fixture.database.read(Freshness::Bounded).stats().await.is_ok());
         for mut list in lists {
             let mut numbers = Vec::new();
             while let Some(batch) = list.next().await {

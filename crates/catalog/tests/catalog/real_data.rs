@@ -48,7 +48,7 @@ fn real_stations_are_imported_and_the_two_without_a_name_are_named() {
         assert!(fixture.list(&top).await.is_sorted_by(|a, b| a.votes >= b.votes));
         let tags = fixture
             .database
-            .read()
+            .read(catalog::Freshness::Bounded)
             .category(Category::Tag, &CategoryQuery::default())
             .await
             .expect("tags");

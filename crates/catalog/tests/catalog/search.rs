@@ -1,6 +1,6 @@
 //! Filters, one by one and together.
 
-use catalog::{Error, StationQuery, TextMatch};
+use catalog::{Error, Freshness, StationQuery, TextMatch};
 
 use crate::samples::{contains, exact, some};
 use crate::support::{Fixture, run, uuid};
@@ -28,7 +28,12 @@ fn names_are_found_whatever_their_case_and_accents() {
             };
             assert_eq!(fixture.names(&query).await, expected, "{part}");
             assert_eq!(
-                fixture.database.read().count(&query).await.expect("a count"),
+                fixture
+                    .database
+                    .read(Freshness::Bounded)
+                    .count(&query)
+                    .await
+                    .expect("a count"),
                 expected.len() as i64,
                 "{part}"
             );
@@ -266,7 +271,12 @@ fn each_filter_finds_its_stations() {
             found.sort_unstable();
             assert_eq!(found, expected, "{query:?}");
             assert_eq!(
-                fixture.database.read().count(&query).await.expect("a count"),
+                fixture
+                    .database
+                    .read(Freshness::Bounded)
+                    .count(&query)
+                    .await
+                    .expect("a count"),
                 expected.len() as i64,
                 "{query:?}"
             );
@@ -281,7 +291,7 @@ fn text_that_cannot_be_stored_is_the_callers_fault() {
         let name = contains("a\0b");
         let outcome = fixture
             .database
-            .read()
+            .read(Freshness::Bounded)
             .stations(&StationQuery {
                 name,
                 ..StationQuery::default()

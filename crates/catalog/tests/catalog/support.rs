@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use catalog::import::{Options, Report, import};
-use catalog::{Database, DatabaseConfig, Error, NodeConfig, Station, StationQuery, migrate};
+use catalog::{Database, DatabaseConfig, Error, Freshness, NodeConfig, Station, StationQuery, migrate};
 use postgres::{Cluster, ClusterConfig, Passwords};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -126,7 +126,7 @@ impl Fixture {
 
 /// Every batch in one list.
 pub(crate) async fn stations(database: &Database, query: &StationQuery) -> Result<Vec<Station>, Error> {
-    let mut batches = database.read().stations(query).await?;
+    let mut batches = database.read(Freshness::Bounded).stations(query).await?;
     let mut all = Vec::new();
     while let Some(batch) = batches.next().await {
         let batch = batch?;

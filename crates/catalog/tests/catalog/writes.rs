@@ -1,6 +1,6 @@
 //! Votes and clicks, counted once each.
 
-use catalog::{Click, StationQuery, Visitor, VoteOutcome};
+use catalog::{Click, Freshness, StationQuery, Visitor, VoteOutcome};
 use futures::future::join_all;
 use serde_json::json;
 
@@ -56,7 +56,13 @@ fn of_many_clicks_at_once_each_visitor_counts_once_a_day() {
         assert_eq!((station.clickcount, station.clicktrend), (13, 2));
         assert!(station.clicktimestamp.is_some());
         assert_eq!(
-            fixture.database.read().stats().await.expect("stats").clicks_last_hour,
+            fixture
+                .database
+                .read(Freshness::Bounded)
+                .stats()
+                .await
+                .expect("stats")
+                .clicks_last_hour,
             3
         );
         let unknown = fixture.database.write().click(uuid(9), visitor(0)).await;
