@@ -1,6 +1,7 @@
 //! The content of an answer: RFC 1034 section 4.3.2, RFC 2308 for what is not
 //! there, RFC 6604 for the code at the end of a chain, RFC 6672 for DNAME, RFC 8482
-//! for ANY. Pure: a zone, a name and a type in, sections out. Never here: messages,
+//! for ANY. A zone, a name and a type in, sections out; pure
+//! but for steered addresses, which are as they are now and turn from answer to answer. Never here: messages,
 //! sizes, or who asks, except for what differs between clients and times: the view, and
 //! which steered addresses live.
 
